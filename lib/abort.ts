@@ -1,0 +1,101 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { S3WritableResult } from './commit.js'
+import { describeCause, type ServiceException } from './errors.js'
+import type { Requests } from './requests.js'
+
+/** All of the clean-up ends within this time, in milliseconds. */
+const LIMIT = 30_000
+/** Between two looks, in milliseconds; it doubles. */
+const PAUSE = 100
+
+/** What an upload had under way when it was given up. */
+export interface UnderWay {
+  UploadId: string | undefined
+  /** Create, not answered yet: only its answer tells what there is to remove, so it is never cancelled. */
+  created: Promise<string> | undefined
+  /** The request for the object: it may have been carried out, so its answer decides. */
+  answered: Promise<S3WritableResult> | undefined
+  /** Settles when the parts' requests, which have been cancelled, have really ended. */
+  ended: Promise<unknown>
+}
+
+/** How an abort ended. */
+export interface Aborted {
+  /** Why something of the upload may be left. */
+  cleanupError?: Error
+  /** The object, where S3 had already been asked for it and made it. */
+  result?: S3WritableResult
+}
+
+/** Waits for what is under way, then removes what S3 has. Never rejects, and takes 30 s at most. */
+export async function cleanUp(requests: Requests, { created, answered, ended, ...known }: UnderWay): Promise<Aborted> {
+  const limit = AbortSignal.timeout(LIMIT)
+  let { UploadId } = known
+  try {
+    const result = answered && (await within(limit, orNothing(answered)))
+    if (result !== undefined) return { result }
+    if (created !== undefined) UploadId = await within(limit, orNothing(created))
+    await within(limit, ended)
+    if (UploadId !== undefined) await removeUpload(requests, UploadId, limit)
+    return {}
+  } catch (cause) {
+    const why = `what was stored of upload ${UploadId ?? '(not named yet)'} may be left. ${describeCause(cause)}`
+    return { cleanupError: requests.error('ERR_S3_REQUEST', why, { UploadId, cause }) }
+  }
+}
+
+function orNothing<T>(promise: Promise<T>): Promise<T | undefined> {
+  return promise.catch(() => undefined)
+}
+
+/**
+ * Removes the upload and every part of it. A part that was on its way may be stored after an Abort, and would cost
+ * money for ever: so look, and abort again, until nothing is left.
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html
+ */
+async function removeUpload(requests: Requests, UploadId: string, limit: AbortSignal): Promise<void> {
+  for (let pause = PAUSE; ; pause *= 2) {
+    await abort(requests, UploadId, limit)
+    const left = await look(requests, UploadId, limit)
+    if (left === 'nothing') return
+    // Who may not look can only make sure by asking twice.
+    if (left === 'unknown') return await abort(requests, UploadId, limit)
+    await sleep(pause, undefined, { signal: limit })
+  }
+}
+
+async function abort(requests: Requests, UploadId: string, limit: AbortSignal): Promise<void> {
+  try {
+    await requests.abort(UploadId, limit)
+  } catch (error) {
+    if (!isGone(error)) throw error
+  }
+}
+
+async function look(
+  requests: Requests,
+  UploadId: string,
+  limit: AbortSignal,
+): Promise<'nothing' | 'parts' | 'unknown'> {
+  try {
+    const { Parts = [] } = await requests.listParts(UploadId, limit)
+    return Parts.length === 0 ? 'nothing' : 'parts'
+  } catch (error) {
+    return isGone(error) ? 'nothing' : 'unknown'
+  }
+}
+
+/** NoSuchUpload; Ceph says NoSuchKey. */
+function isGone(error: unknown): boolean {
+  const { name, $metadata } = error as ServiceException
+  return name === 'NoSuchUpload' || (name === 'NoSuchKey' && $metadata?.httpStatusCode === 404)
+}
+
+/** What `promise` settles with, or a rejection with `limit`'s reason when that comes first. */
+async function within<T>(limit: AbortSignal, promise: Promise<T>): Promise<T> {
+  limit.throwIfAborted()
+  const late = new Promise<never>((_, reject) => {
+    limit.addEventListener('abort', () => reject(limit.reason), { once: true })
+  })
+  return await Promise.race([promise, late])
+}

@@ -1,0 +1,98 @@
+import { inspect } from 'node:util'
+
+/** What went wrong, for `switch`:
+ * - `ERR_S3_REQUEST`: S3 refused a request, or it could not be sent; `name`, `$metadata` and `cause` tell more.
+ * - `ERR_S3_LENGTH`: the stream was longer or shorter than `ContentLength`.
+ * - `ERR_S3_TOO_MANY_PARTS`: the stream does not fit in the parts that the store takes.
+ * - `ERR_S3_INTEGRITY`: what S3 answered does not prove that it stored these bytes.
+ */
+export type S3WritableErrorCode = 'ERR_S3_REQUEST' | 'ERR_S3_LENGTH' | 'ERR_S3_TOO_MANY_PARTS' | 'ERR_S3_INTEGRITY'
+
+/** Where an error belongs: the object, and as much of the upload as was known. */
+export interface S3WritableErrorDetails {
+  Bucket: string
+  Key: string
+  UploadId?: string | undefined
+  PartNumber?: number | undefined
+  operation?: string | undefined
+  cause?: unknown
+}
+
+/**
+ * Every failure that this module itself reports. Where S3 answered with an exception, `name` is that
+ * exception's, so `err.name === 'NoSuchBucket'` works, and `$metadata` is the SDK's.
+ */
+export class S3WritableError extends Error {
+  override name = 'S3WritableError'
+  readonly code: S3WritableErrorCode
+  readonly Bucket: string
+  readonly Key: string
+  /** The multipart upload, once S3 had given it a name. */
+  declare readonly UploadId?: string
+  declare readonly PartNumber?: number
+  /** The S3 operation that failed, such as `UploadPart`. */
+  declare readonly operation?: string
+  /** Why the upload could not be removed afterwards: the parts named by its `UploadId` may still cost money. */
+  declare cleanupError?: Error
+  /** The SDK's: HTTP status, request id, attempts. */
+  declare readonly $metadata?: unknown
+
+  constructor(code: S3WritableErrorCode, message: string, details: S3WritableErrorDetails) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.code = code
+    this.Bucket = details.Bucket
+    this.Key = details.Key
+    if (details.UploadId !== undefined) this.UploadId = details.UploadId
+    if (details.PartNumber !== undefined) this.PartNumber = details.PartNumber
+    if (details.operation !== undefined) this.operation = details.operation
+    const cause = details.cause as ServiceException | null | undefined
+    if (cause?.$metadata !== undefined) this.$metadata = cause.$metadata
+    // Only an exception that came from the service has $fault; a socket's error keeps our name.
+    if (cause?.$fault !== undefined && cause.name !== undefined) this.name = cause.name
+  }
+}
+
+/** The parts of the SDK's exception that are read here; checked by shape, since the SDK may be there twice. */
+export interface ServiceException {
+  name?: string
+  message?: string
+  code?: string
+  errors?: unknown[]
+  $fault?: 'client' | 'server'
+  $metadata?: {
+    httpStatusCode?: number
+    attempts?: number
+    requestId?: string
+  }
+}
+
+/** One line on why a request failed: `AccessDenied: Access Denied. (HTTP 403, request 18…, 3 attempts)`. */
+export function describeCause(cause: unknown): string {
+  if (!(cause instanceof Error)) return inspect(cause)
+  const { $metadata: meta = {}, errors, code } = cause as ServiceException
+  // A connection tried over IPv4 and IPv6 fails with an AggregateError, whose own message is empty.
+  const message = cause.message || errors?.map((e) => (e as Error).message).join('; ') || code || 'no message'
+  const facts = [
+    meta.httpStatusCode === undefined ? '' : `HTTP ${meta.httpStatusCode}`,
+    meta.requestId === undefined ? '' : `request ${meta.requestId}`,
+    (meta.attempts ?? 1) > 1 ? `${meta.attempts} attempts` : '',
+  ].filter((fact) => fact !== '')
+  return `${cause.name}: ${message}${facts.length > 0 ? ` (${facts.join(', ')})` : ''}`
+}
+
+type ArgumentErrorCode = 'ERR_INVALID_ARG_TYPE' | 'ERR_INVALID_ARG_VALUE' | 'ERR_OUT_OF_RANGE'
+
+/** An option that is wrong: Node's own code, what was expected, and what came. */
+export function invalidOption(code: ArgumentErrorCode, name: string, expected: string, received: unknown): Error {
+  const message = `The "${name}" option of s3Writable must be ${expected}. Received ${describe(received)}`
+  const error = code === 'ERR_OUT_OF_RANGE' ? new RangeError(message) : new TypeError(message)
+  return Object.assign(error, { code })
+}
+
+/** In Node's words. An object is named but never shown: what came instead of a client may hold a secret. */
+function describe(value: unknown): string {
+  if (value === undefined || value === null) return String(value)
+  if (typeof value === 'function') return `function ${value.name}`
+  if (typeof value === 'object') return `an instance of ${value.constructor?.name ?? 'Object'}`
+  return `type ${typeof value} (${inspect(value, { maxStringLength: 25 })})`
+}

@@ -1,0 +1,156 @@
+import type { ChecksumAlgorithm, CreateMultipartUploadCommandInput, PutObjectCommandInput } from '@aws-sdk/client-s3'
+import type { PartSizes } from './part-size.js'
+
+/** What is used of a client: `S3Client`, `S3`, or anything else with their `send` and `config`. */
+export interface S3ClientLike {
+  // biome-ignore lint/suspicious/noExplicitAny: each version of the SDK has its own command type, and all must fit
+  send(command: any, options?: any): Promise<any>
+  readonly config: object
+}
+
+/** What `beforeComplete` is told about the object that is about to appear. */
+export interface BeforeComplete {
+  /** Bytes in all. */
+  size: number
+  /** Parts stored; 1 for an object sent by one PutObject, which at this moment is still to be sent. */
+  parts: number
+  /** The multipart upload; undefined for an object sent by one PutObject. */
+  UploadId: string | undefined
+}
+
+type Params = PutObjectCommandInput & CreateMultipartUploadCommandInput
+type Given<K extends keyof Params> = { [P in K]?: Params[P] | undefined }
+type Not<K extends string> = { [P in K]?: undefined }
+/** The one, or the other, or neither. */
+type Either<A extends keyof Params, B extends keyof Params> = (Given<A> & Not<B>) | (Not<A> & Given<B>)
+/** Both, or neither. */
+type Both<A extends keyof Params, B extends keyof Params> = Not<A | B> | { [P in A | B]: NonNullable<Params[P]> }
+
+type Grants = 'GrantFullControl' | 'GrantRead' | 'GrantReadACP' | 'GrantWriteACP'
+type CustomerKey = 'SSECustomerAlgorithm' | 'SSECustomerKey'
+type ServerKey = 'ServerSideEncryption' | 'SSEKMSKeyId' | 'SSEKMSEncryptionContext' | 'BucketKeyEnabled'
+type Condition = 'IfMatch' | 'IfNoneMatch'
+type Retention = 'ObjectLockMode' | 'ObjectLockRetainUntilDate'
+type Checksum = 'ChecksumType' | 'ChecksumAlgorithm'
+type Exclusive = 'ACL' | Grants | CustomerKey | 'SSECustomerKeyMD5' | ServerKey | Condition | Retention | Checksum
+
+type Encryption =
+  | (Given<ServerKey> & Not<CustomerKey | 'SSECustomerKeyMD5'>)
+  | (Both<'SSECustomerAlgorithm', 'SSECustomerKey'> & Given<'SSECustomerKeyMD5'> & Not<ServerKey>)
+
+type Checksums =
+  | (Not<'ChecksumType'> & Given<'ChecksumAlgorithm'>)
+  | {
+      ChecksumType: 'FULL_OBJECT'
+      ChecksumAlgorithm?: Exclude<ChecksumAlgorithm, 'SHA1' | 'SHA256'> | undefined
+    }
+  | {
+      ChecksumType: 'COMPOSITE'
+      ChecksumAlgorithm?: Exclude<ChecksumAlgorithm, 'CRC64NVME'> | undefined
+    }
+
+type Length =
+  | {
+      /**
+       * The exact number of bytes that the stream must have. One more or one fewer is `ERR_S3_LENGTH`, and nothing
+       * is published. Also chooses `partSize`, as `expectedSize` does, and is the `total` of `progress`.
+       * @default unknown
+       */
+      ContentLength?: number | undefined
+      expectedSize?: undefined
+    }
+  | {
+      ContentLength?: undefined
+      /**
+       * About how many bytes will come. Only a hint: it raises `partSize` to the smallest whole MiB with which so many
+       * bytes fit in `maxParts`.
+       * @default unknown
+       */
+      expectedSize?: number | undefined
+    }
+
+interface Own {
+  /** The S3 client to send with: its credentials, region, retries and middleware. Never destroyed by the stream. */
+  client: S3ClientLike
+  Bucket: string
+  Key: string
+  /**
+   * Bytes in a part; the last part may be smaller. An object of at most this many bytes is sent by one PutObject.
+   * A whole number from 5 MiB to 5 GiB, or to what a Buffer holds (4 GiB on Node 20).
+   * https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+   * @default 8 MiB
+   */
+  partSize?: number | undefined
+  /**
+   * How many parts may be on their way at once. A whole number, 1 or more.
+   * @default 4
+   */
+  concurrency?: number | undefined
+  /**
+   * How many parts the store takes. A whole number from 1 to 10,000.
+   * @default 10,000
+   */
+  maxParts?: number | undefined
+  /**
+   * Make every part but the last the same size, as Cloudflare R2 and Google Cloud Storage want it. A stream longer than
+   * `partSize × maxParts` then fails with `ERR_S3_TOO_MANY_PARTS`; without it, the parts grow from the middle on.
+   * @default false
+   */
+  equalParts?: boolean | undefined
+  /**
+   * Leave the body out of the request's signature (`x-amz-content-sha256: UNSIGNED-PAYLOAD`), which spares a SHA-256
+   * of every byte. A bucket policy may forbid it.
+   * https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+   * @default true over https, where TLS protects the body; false over http
+   */
+  unsignedPayload?: boolean | undefined
+  /**
+   * The last word before the object appears: called once every part is stored, and awaited. What it throws is what the
+   * stream fails with, and nothing is published.
+   * @default none
+   */
+  beforeComplete?: ((upload: BeforeComplete) => unknown) | undefined
+  /**
+   * Aborts the upload, as for any Node stream.
+   * @default none
+   */
+  signal?: AbortSignal | undefined
+  /**
+   * As in Node: how many bytes the stream queues before `write()` answers false.
+   * @default Node's own
+   */
+  highWaterMark?: number | undefined
+}
+
+type S3Params = Omit<Params, keyof Own | Exclusive | 'Body' | 'ContentLength'>
+
+/**
+ * What `s3Writable` takes: a client, every parameter of PutObject and CreateMultipartUpload but `Body`, in S3's own
+ * spelling, and, in camelCase, what belongs to the stream.
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html
+ */
+export type S3WritableOptions = Own &
+  S3Params &
+  Length &
+  Either<'ACL', Grants> &
+  Either<'IfMatch', 'IfNoneMatch'> &
+  Both<'ObjectLockMode', 'ObjectLockRetainUntilDate'> &
+  Encryption &
+  Checksums
+
+/** Options as the rest of the library uses them: checked, with the defaults in place. */
+export interface CheckedOptions {
+  client: S3ClientLike
+  Bucket: string
+  Key: string
+  /** S3's own parameters, `Bucket` and `Key` among them; nothing that is undefined. */
+  s3: Readonly<Record<string, unknown>>
+  ContentLength: number | undefined
+  sizes: PartSizes
+  concurrency: number
+  unsignedPayload: boolean | undefined
+  beforeComplete: ((upload: BeforeComplete) => unknown) | undefined
+  signal: AbortSignal | undefined
+  highWaterMark: number | undefined
+}

@@ -1,0 +1,44 @@
+/**
+ * `npm test`: finds or starts one S3, runs tap against it with whatever arguments came, and ends the S3 again.
+ * The tests read the environment that is made here; nothing else is shared.
+ */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { makeCertificate } from './certificate.js'
+import { findServer, type Server } from './servers.js'
+
+const tap = join(dirname(createRequire(import.meta.url).resolve('tap/package.json')), 'dist/esm/run.mjs')
+const folder = mkdtempSync(join(tmpdir(), 's3-writable-test-'))
+let server: Server | undefined
+try {
+  const certificate = await makeCertificate(join(folder, 'certs'))
+  server = await findServer(certificate)
+  console.log(`Testing on Node ${process.version} against ${server.name}`)
+  process.exitCode = await run(server.env, {
+    NODE_EXTRA_CA_CERTS: certificate.cert,
+    TEST_CERTIFICATE: certificate.folder,
+  })
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+} finally {
+  await server?.stop()
+  rmSync(folder, { recursive: true, force: true })
+}
+
+async function run(...env: NodeJS.ProcessEnv[]): Promise<number> {
+  const child = spawn(process.execPath, [tap, ...process.argv.slice(2)], {
+    stdio: 'inherit',
+    env: Object.assign({}, process.env, ...env),
+  })
+  // tap hears Ctrl-C from the terminal itself; here it is only waited for, so that the server ends after it.
+  process.on('SIGINT', () => {})
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal))
+  return await new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('exit', (code) => resolve(code ?? 1))
+  })
+}
