@@ -47,8 +47,8 @@ export class S3WritableError extends Error {
     if (details.operation !== undefined) this.operation = details.operation
     const cause = details.cause as ServiceException | null | undefined
     if (cause?.$metadata !== undefined) this.$metadata = cause.$metadata
-    // Only an exception that came from the service has $fault; a socket's error keeps our name.
-    if (cause?.$fault !== undefined && cause.name !== undefined) this.name = cause.name
+    // Only where S3 answered; a socket's error keeps our name.
+    if (cause?.$metadata?.httpStatusCode !== undefined && cause.name !== undefined) this.name = cause.name
   }
 }
 
@@ -58,7 +58,6 @@ export interface ServiceException {
   message?: string
   code?: string
   errors?: unknown[]
-  $fault?: 'client' | 'server'
   $metadata?: {
     httpStatusCode?: number
     attempts?: number

@@ -56,7 +56,9 @@ export class Requests {
 
   async create(): Promise<string> {
     const answer: CreateMultipartUploadCommandOutput = await this.#send({}, 'CreateMultipartUpload', async () => {
-      return new CreateMultipartUploadCommand(this.#params('create', await this.declared()))
+      // The SDK says so of a PutObject's body; Create has none, and S3 would name another type by itself.
+      const ContentType = 'application/octet-stream'
+      return new CreateMultipartUploadCommand(this.#params('create', { ContentType, ...(await this.declared()) }))
     })
     if (answer.UploadId) return answer.UploadId
     throw this.error('ERR_S3_INTEGRITY', 'CreateMultipartUpload answered without an UploadId')

@@ -32,8 +32,8 @@ export type Fault =
   | { do: 'reset'; after: number }
   /** Pass the request on, and break the connection instead of answering. */
   | { do: 'drop answer' }
-  /** Pass the request on, and leave a header out of the answer. */
-  | { do: 'strip'; header: string }
+  /** Pass the request on, and change a header of the answer, or leave it out. */
+  | { do: 'set header'; header: string; value?: string }
   /** Pass the request on, and change the answer's body. */
   | { do: 'rewrite'; body: (body: string) => string }
 
@@ -43,6 +43,8 @@ export interface ProxyOptions {
   /** Bytes of body a second that are let through, over all connections. */
   bytesPerSecond?: number
   fault?: (seen: Seen) => Fault | undefined
+  /** Hears the XML that a request brings; bodies of objects and parts are not kept. */
+  onXml?: (seen: Seen, xml: string) => unknown
 }
 
 export interface FaultProxy {
@@ -67,17 +69,19 @@ export async function faultProxy(t: Test, options: ProxyOptions = {}): Promise<F
     const was = note(request, sockets.get(request.socket) ?? 0, seen)
     const fault = options.fault?.(was)
     if (fault?.do === 'hold') await fault.until
-    const passedOn = fault?.do === 'answer' ? undefined : pass(request)
+    const passedOn = fault?.do === 'answer' ? undefined : pass(request, response)
+    const xml: Buffer[] = []
     for await (const chunk of request as AsyncIterable<Buffer>) {
       was.length += chunk.length
+      if (request.method === 'POST') xml.push(chunk)
       await pace?.(chunk.length)
       if (fault?.do === 'reset' && was.length >= fault.after) {
-        request.socket.destroy()
-        passedOn?.destroy()
+        request.socket?.destroy()
         return
       }
       if (passedOn?.write(chunk) === false) await once(passedOn, 'drain')
     }
+    options.onXml?.(was, Buffer.concat(xml).toString())
     if (fault?.do === 'answer') {
       response.writeHead(fault.status, { 'content-type': 'application/xml' }).end(fault.body)
       return
@@ -87,22 +91,19 @@ export async function faultProxy(t: Test, options: ProxyOptions = {}): Promise<F
     await reply(answer, request, response, fault)
   }
 
-  const pass = (request: IncomingMessage): http.ClientRequest => {
+  const pass = (request: IncomingMessage, response: ServerResponse): http.ClientRequest => {
     const { expect: _, ...headers } = request.headers
     const { hostname, port } = endpoint
-    return upstream.request({
-      hostname,
-      port,
-      agent,
-      method: request.method,
-      path: request.url,
-      headers,
-    })
+    const passedOn = upstream.request({ hostname, port, agent, method: request.method, path: request.url, headers })
+    // Either side that breaks breaks the other, as without a proxy.
+    passedOn.on('error', () => request.socket?.destroy())
+    response.on('close', () => response.writableFinished || passedOn.destroy())
+    return passedOn
   }
 
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
     // A client that goes away ends its request, and nothing else.
-    handle(request, response).catch(() => request.socket.destroy())
+    handle(request, response).catch(() => request.socket?.destroy())
   }
   const server = options.tls ? https.createServer(certificate(), listener) : http.createServer(listener)
   server.on(options.tls ? 'secureConnection' : 'connection', (socket: Socket) => {
@@ -135,11 +136,12 @@ async function reply(
   if (fault?.do === 'drop answer') {
     answer.resume()
     await once(answer, 'end')
-    request.socket.destroy()
+    request.socket?.destroy()
     return
   }
   const headers = { ...answer.headers }
-  if (fault?.do === 'strip') delete headers[fault.header]
+  if (fault?.do === 'set header') delete headers[fault.header]
+  if (fault?.do === 'set header' && fault.value !== undefined) headers[fault.header] = fault.value
   if (fault?.do === 'rewrite') {
     const body = fault.body(Buffer.concat(await answer.toArray()).toString())
     delete headers['transfer-encoding']

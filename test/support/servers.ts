@@ -24,6 +24,12 @@ const GO_MODULE = 'github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c'
 const IMAGE = 'minio/minio:RELEASE.2025-09-07T16-13-09Z'
 const KEY = 's3-writable'
 const SECRET = 'only-for-tests'
+/** MinIO's own variables. The key is for objects that the store encrypts; it protects nothing here. */
+const MINIO_ENV = {
+  MINIO_ROOT_USER: KEY,
+  MINIO_ROOT_PASSWORD: SECRET,
+  MINIO_KMS_SECRET_KEY: `test-key:${Buffer.alloc(32, 'k').toString('base64')}`,
+}
 const BIN = join(import.meta.dirname, '../../.cache/bin')
 
 const FINDERS = { endpoint: given, binary, container, go: built }
@@ -82,7 +88,7 @@ async function container(certificate: Certificate): Promise<Server | undefined> 
   const image = process.env.MINIO_IMAGE ?? IMAGE
   const started = await new GenericContainer(image)
     .withCommand(['server', '/data', '--certs-dir', '/certs'])
-    .withEnvironment({ MINIO_ROOT_USER: KEY, MINIO_ROOT_PASSWORD: SECRET })
+    .withEnvironment(MINIO_ENV)
     .withCopyFilesToContainer([
       { source: certificate.cert, target: '/certs/public.crt' },
       { source: certificate.key, target: '/certs/private.key' },
@@ -139,11 +145,7 @@ async function run(minio: string, certificate: Certificate): Promise<Server> {
     {
       detached: true,
       stdio: ['pipe', 'ignore', 'inherit'],
-      env: {
-        ...process.env,
-        MINIO_ROOT_USER: KEY,
-        MINIO_ROOT_PASSWORD: SECRET,
-      },
+      env: { ...process.env, ...MINIO_ENV },
     },
   )
   const exited = new Promise<void>((resolve) => keeper.on('exit', () => resolve()))

@@ -1,0 +1,257 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import t, { type Test } from 'tap'
+import { type BeforeComplete, s3Writable } from '../lib/index.js'
+import { bytes, KiB, MiB, multipartETag, P, sha256 } from './support/bytes.js'
+import { type Fault, faultProxy, type Seen } from './support/fault-proxy.js'
+import { head, isMinio, makeBucket, s3Client, stored, unfinishedUploads } from './support/store.js'
+
+const SIZES = { small: bytes(KiB), large: bytes(12 * MiB) }
+/** The request that makes an object of each size. */
+const COMMITS = { small: 'PutObject', large: 'CompleteMultipartUpload' } as const
+type Size = keyof typeof SIZES
+const KEYS = Object.keys(SIZES) as Size[]
+
+t.test('finish comes after the answer to the request that makes the object', async (t) => {
+  let release = (): void => {}
+  const held = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const proxy = await faultProxy(t, {
+    fault: ({ operation }) => (operation === 'CompleteMultipartUpload' ? { do: 'hold', until: held } : undefined),
+  })
+  const client = s3Client(t, { endpoint: proxy.url })
+  const Bucket = await makeBucket(t)
+  const upload = s3Writable({ client, Bucket, Key: 'k', partSize: P })
+  let finished = false
+  const found = new Promise((resolve) => {
+    upload.on('finish', () => {
+      finished = true
+      resolve(head(Bucket, 'k'))
+    })
+  })
+  upload.end(SIZES.large)
+  while (proxy.of('CompleteMultipartUpload').length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  await new Promise((resolve) => setTimeout(resolve, 1000))
+  t.notOk(finished, 'not while Complete is held back')
+  t.notOk(await head(Bucket, 'k'))
+  release()
+  t.match(await found, { ContentLength: SIZES.large.length })
+})
+
+t.test('beforeComplete is awaited, and told what is about to appear', async (t) => {
+  const client = s3Client(t)
+  const Bucket = await makeBucket(t)
+  for (const Key of KEYS) {
+    const told: unknown[] = []
+    const beforeComplete = async (upload: BeforeComplete): Promise<void> => {
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      told.push(upload, await head(Bucket, Key), (await unfinishedUploads(Bucket)).length)
+    }
+    const upload = s3Writable({ client, Bucket, Key, partSize: P, beforeComplete })
+    await pipeline(Readable.from([SIZES[Key]]), upload)
+    const { UploadId } = upload
+    const large = Key === 'large'
+    t.equal(UploadId !== undefined, large)
+    t.same(told, [{ size: SIZES[Key].length, parts: large ? 3 : 1, UploadId }, undefined, large ? 1 : 0])
+  }
+})
+
+t.test('beforeComplete can refuse: its error is what the stream fails with, and nothing is published', async (t) => {
+  const client = s3Client(t)
+  const Bucket = await makeBucket(t)
+  const refusal = new Error('the producer exited with code 3')
+  const WAYS = {
+    rejects: () => Promise.reject(refusal),
+    throws: () => {
+      throw refusal
+    },
+  }
+  for (const beforeComplete of Object.values(WAYS)) {
+    for (const Key of KEYS) {
+      await t.rejects(
+        pipeline(Readable.from([SIZES[Key]]), s3Writable({ client, Bucket, Key, partSize: P, beforeComplete })),
+        refusal,
+      )
+      t.notOk(await head(Bucket, Key))
+    }
+  }
+  t.same(await unfinishedUploads(Bucket), [])
+})
+
+t.test('a stream that is destroyed while beforeComplete thinks is not published', async (t) => {
+  const client = s3Client(t)
+  const Bucket = await makeBucket(t)
+  for (const Key of KEYS) {
+    const error = new Error('too late')
+    const upload = s3Writable({
+      client,
+      Bucket,
+      Key,
+      partSize: P,
+      beforeComplete: () => {
+        upload.destroy(error)
+      },
+    })
+    await t.rejects(pipeline(Readable.from([SIZES[Key]]), upload), error)
+    t.notOk(await head(Bucket, Key))
+  }
+  t.same(await unfinishedUploads(Bucket), [])
+})
+
+t.test('IfNoneMatch leaves the object that is there alone, at every size', async (t) => {
+  const client = s3Client(t)
+  const Bucket = await makeBucket(t)
+  const old = bytes(100, 9)
+  for (const Key of KEYS) {
+    await pipeline(Readable.from([old]), s3Writable({ client, Bucket, Key, IfNoneMatch: '*' }))
+    const again = s3Writable({ client, Bucket, Key, IfNoneMatch: '*' })
+    await t.rejects(pipeline(Readable.from([SIZES[Key]]), again), {
+      name: 'PreconditionFailed',
+      code: 'ERR_S3_REQUEST',
+      operation: COMMITS[Key],
+      $metadata: { httpStatusCode: 412, attempts: 1 },
+    })
+    t.same(await stored(Bucket, Key), { sha256: sha256(old), size: old.length })
+    const { ETag } = (await head(Bucket, Key)) ?? {}
+    await pipeline(Readable.from([SIZES[Key]]), s3Writable({ client, Bucket, Key, IfMatch: ETag }))
+    t.equal((await stored(Bucket, Key)).size, SIZES[Key].length, 'and IfMatch replaces the one that it names')
+  }
+  t.same(await unfinishedUploads(Bucket), [])
+})
+
+/** Uploads one object through a proxy that plays one fault on the first, or every, commit. */
+async function through(t: Test, Key: Size, fault: (seen: Seen) => Fault | undefined, options: object = {}) {
+  const proxy = await faultProxy(t, { fault: (seen) => (seen.operation === COMMITS[Key] ? fault(seen) : undefined) })
+  const client = s3Client(t, { endpoint: proxy.url })
+  const Bucket = await makeBucket(t)
+  const upload = s3Writable({ client, Bucket, Key, partSize: P, ...options })
+  return { proxy, Bucket, upload, run: () => pipeline(Readable.from([SIZES[Key]]), upload) }
+}
+
+t.test('a lost answer to Complete is a success, because the object proves to be ours', async (t) => {
+  const { upload, run, proxy } = await through(t, 'large', ({ attempt }) =>
+    attempt === 1 ? { do: 'drop answer' } : undefined,
+  )
+  await run()
+  t.equal(proxy.of('CompleteMultipartUpload').length, 2)
+  if (isMinio) t.equal(proxy.of('HeadObject').length, 1, 'MinIO knows the upload no more, so HEAD decides')
+  t.match(upload.result, {
+    ETag: multipartETag(SIZES.large, P),
+    size: SIZES.large.length,
+    parts: 3,
+    Location: /\/large$/,
+  })
+})
+
+t.test('a lost answer to a conditional request is a success, at every size', async (t) => {
+  for (const Key of KEYS) {
+    const lost = ({ attempt }: Seen): Fault | undefined => (attempt === 1 ? { do: 'drop answer' } : undefined)
+    const { upload, run, Bucket } = await through(t, Key, lost, { IfNoneMatch: '*' })
+    await run()
+    t.equal(upload.result?.ETag, (await head(Bucket, Key))?.ETag)
+  }
+})
+
+t.test('a checksum proves an object whose ETags say nothing', async (t) => {
+  const opaque = { do: 'set header', header: 'etag', value: '"opaque"' } as const
+  const Key = 'large'
+  const lost = ({ attempt }: Seen): Fault | undefined => (attempt === 1 ? { do: 'drop answer' } : undefined)
+  const proxy = await faultProxy(t, {
+    fault: (seen) =>
+      seen.operation === 'CompleteMultipartUpload' ? lost(seen) : seen.operation === 'HeadObject' ? opaque : undefined,
+  })
+  const client = s3Client(t, { endpoint: proxy.url })
+  const Bucket = await makeBucket(t)
+  const upload = s3Writable({ client, Bucket, Key, partSize: P })
+  await pipeline(Readable.from([SIZES.large]), upload)
+  t.equal(upload.result?.ETag, isMinio ? '"opaque"' : multipartETag(SIZES.large, P))
+})
+
+t.test('an old object that holds the key is no proof: the first error stands', async (t) => {
+  const gone = '<Error><Code>NoSuchUpload</Code><Message>The upload is gone</Message></Error>'
+  const { run, Bucket, upload } = await through(t, 'large', ({ attempt }) =>
+    attempt === 1 ? { do: 'reset', after: 0 } : { do: 'answer', status: 404, body: gone },
+  )
+  const client = s3Client(t)
+  await pipeline(Readable.from([bytes(100, 9)]), s3Writable({ client, Bucket, Key: 'large' }))
+  await t.rejects(run(), { name: 'NoSuchUpload', code: 'ERR_S3_REQUEST', UploadId: /./ })
+  t.equal(upload.result, undefined)
+  t.equal((await stored(Bucket, 'large')).size, 100)
+  t.same(await unfinishedUploads(Bucket), [])
+})
+
+t.test('where HEAD is forbidden the first error stands', async (t) => {
+  const gone = '<Error><Code>NoSuchUpload</Code><Message>The upload is gone</Message></Error>'
+  const proxy = await faultProxy(t, {
+    fault: ({ operation, attempt }) => {
+      if (operation === 'HeadObject') return { do: 'answer', status: 403 }
+      if (operation !== 'CompleteMultipartUpload') return undefined
+      return attempt === 1 ? { do: 'reset', after: 0 } : { do: 'answer', status: 404, body: gone }
+    },
+  })
+  const client = s3Client(t, { endpoint: proxy.url })
+  const Bucket = await makeBucket(t)
+  await t.rejects(pipeline(Readable.from([SIZES.large]), s3Writable({ client, Bucket, Key: 'k' })), {
+    name: 'NoSuchUpload',
+  })
+  t.equal(proxy.of('HeadObject').length, 1)
+})
+
+t.test('Complete that answers 200 with an error inside is a failure', async (t) => {
+  const error = '   <?xml version="1.0"?><Error><Code>InternalError</Code><Message>We had one</Message></Error>'
+  const { run, Bucket } = await through(t, 'large', () => ({ do: 'answer', status: 200, body: error }))
+  await t.rejects(run(), { name: 'InternalError', code: 'ERR_S3_REQUEST' })
+  t.notOk(await head(Bucket, 'large'))
+})
+
+t.test('Complete that answers 200 and proves nothing is a failure, unless the object is there', async (t) => {
+  const nothing = await through(t, 'large', () => ({ do: 'answer', status: 200, body: '' }))
+  await t.rejects(
+    nothing.run(),
+    { name: 'InternalError', code: 'ERR_S3_REQUEST' },
+    'an empty body, which the SDK sends again',
+  )
+  t.notOk(await head(nothing.Bucket, 'large'))
+  const vague = await through(t, 'large', () => ({
+    do: 'answer',
+    status: 200,
+    body: '<CompleteMultipartUploadResult/>',
+  }))
+  await t.rejects(vague.run(), { code: 'ERR_S3_INTEGRITY', message: /without an ETag/ })
+  t.notOk(await head(vague.Bucket, 'large'))
+  const empty = await through(t, 'large', () => ({
+    do: 'rewrite',
+    body: (xml) => xml.replace(/<ETag>.*<\/ETag>/, '<ETag/>'),
+  }))
+  await empty.run()
+  t.equal(empty.upload.result?.ETag, multipartETag(SIZES.large, P), 'HeadObject gave it')
+})
+
+t.test('an object whose ETag is not that of our parts is an error', async (t) => {
+  const wrong = async (change: (ETag: string) => string): Promise<() => Promise<void>> => {
+    const rewrite = (xml: string): string => xml.replace(/[0-9a-f]{32}-\d+/, change)
+    return (await through(t, 'large', () => ({ do: 'rewrite', body: rewrite }))).run
+  }
+  await t.rejects(await wrong((ETag) => ETag.replace(/-3$/, '-2')), {
+    code: 'ERR_S3_INTEGRITY',
+    message: /is of 2 parts, but 3 were sent/,
+  })
+  await t.rejects(await wrong((ETag) => `${'0'.repeat(32)}${ETag.slice(32)}`), {
+    code: 'ERR_S3_INTEGRITY',
+    message: /is not that of the parts sent/,
+  })
+})
+
+t.test('Location is a URL of the object at every size, whatever is in the key', async (t) => {
+  const client = s3Client(t)
+  const Bucket = await makeBucket(t)
+  const Key = 'a b/ü+#?.bin'
+  for (const data of Object.values(SIZES)) {
+    const upload = s3Writable({ client, Bucket, Key })
+    await pipeline(Readable.from([data]), upload)
+    const { pathname } = new URL(upload.result?.Location ?? '')
+    t.equal(decodeURIComponent(pathname), `/${Bucket}/${Key}`)
+    t.match(upload.result, { Bucket, Key, ETag: /^"/ })
+  }
+})
