@@ -1,9 +1,8 @@
-import { execFile } from 'node:child_process'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import t from 'tap'
 import { KiB, MiB } from './support/bytes.js'
 import { faultProxy } from './support/fault-proxy.js'
+import { runProgram } from './support/program.js'
 import { head, makeBucket } from './support/store.js'
 
 const PROGRAM = join(import.meta.dirname, 'support/upload-gib.ts')
@@ -19,10 +18,9 @@ for (const tls of [false, true]) {
     async (t) => {
       const proxy = await faultProxy(t, { tls, bytesPerSecond: 100 * MiB })
       const Bucket = await makeBucket(t)
-      // Without tap's own loader and coverage, which take memory too.
-      const { NODE_OPTIONS: _, NODE_V8_COVERAGE: __, ...env } = process.env
-      const args = ['--import', 'tsx', PROGRAM, proxy.url, Bucket, String(partSize), String(concurrency)]
-      const { stdout } = await promisify(execFile)(process.execPath, args, { env })
+      const args = [proxy.url, Bucket, String(partSize), String(concurrency)]
+      const { code, stdout, stderr } = await runProgram(PROGRAM, args)
+      t.equal(code, 0, stderr)
       const peak = JSON.parse(stdout) as { arrayBuffers: number; rss: number }
       const inMiB = (bytes: number): string => `${(bytes / MiB).toFixed(1)} MiB`
       t.equal((await head(Bucket, 'gib'))?.ContentLength, 1024 * MiB)

@@ -1,0 +1,20 @@
+import { spawn } from 'node:child_process'
+import { text } from 'node:stream/consumers'
+
+export interface Ran {
+  code: number | null
+  stdout: string
+  stderr: string
+}
+
+/** Runs a TypeScript program as `tsx` does, without tap's loader and coverage, to its end. */
+export async function runProgram(program: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
+  const { NODE_OPTIONS: _, NODE_V8_COVERAGE: __, ...inherited } = process.env
+  const child = spawn(process.execPath, ['--import', 'tsx', program, ...args], {
+    env: { ...inherited, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const code = new Promise<number | null>((resolve, reject) => child.on('error', reject).on('close', resolve))
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
+  return { code: await code, stdout, stderr }
+}
