@@ -92,7 +92,7 @@ interface Own {
    */
   maxParts?: number | undefined
   /**
-   * Make every part but the last the same size, as Cloudflare R2 and Google Cloud Storage want it. A stream longer than
+   * Make every part but the last the same size, as Cloudflare R2 wants it. A stream longer than
    * `partSize × maxParts` then fails with `ERR_S3_TOO_MANY_PARTS`; without it, the parts grow from the middle on.
    * @default false
    */

@@ -17,7 +17,7 @@ export type PartSizes = (PartNumber: number) => number
 
 /**
  * From the middle on the size doubles every twentieth of `maxParts`, so that a stream whose length nobody
- * knows does not end at `partSize × maxParts`. `equal` keeps every part alike, as R2 and GCS want it.
+ * knows does not end at `partSize × maxParts`. `equal` keeps every part alike, as R2 wants it.
  */
 export function partSizes(partSize: number, maxParts: number, equal: boolean): PartSizes {
   const half = Math.floor(maxParts / 2)

@@ -139,7 +139,8 @@ async function reply(
     request.socket?.destroy()
     return
   }
-  const headers = { ...answer.headers }
+  // Whether the connection behind the proxy stays open is not the client's affair.
+  const { connection: _, 'keep-alive': __, ...headers } = answer.headers
   if (fault?.do === 'set header') delete headers[fault.header]
   if (fault?.do === 'set header' && fault.value !== undefined) headers[fault.header] = fault.value
   if (fault?.do === 'rewrite') {

@@ -8,9 +8,15 @@ export interface Ran {
 }
 
 /** Runs a TypeScript program as `tsx` does, without tap's loader and coverage, to its end. */
-export async function runProgram(program: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
+export async function runProgram(
+  program: string,
+  args: string[],
+  env: NodeJS.ProcessEnv = {},
+  cwd = '.',
+): Promise<Ran> {
   const { NODE_OPTIONS: _, NODE_V8_COVERAGE: __, ...inherited } = process.env
   const child = spawn(process.execPath, ['--import', 'tsx', program, ...args], {
+    cwd,
     env: { ...inherited, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

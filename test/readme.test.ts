@@ -1,0 +1,105 @@
+import { execFile } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { s3Writable } from '../lib/index.js'
+import { bytes, MiB } from './support/bytes.js'
+import { runProgram } from './support/program.js'
+import { endpoint, head, makeBucket, s3Client } from './support/store.js'
+
+const ROOT = join(import.meta.dirname, '..')
+const README = readFileSync(join(ROOT, 'README.md'), 'utf8')
+const blocks = [...README.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, language = '', code = '']) => ({
+  language,
+  code,
+}))
+
+/** What a reader has from the lines above a block; a block that says it itself does not get it. */
+const GIVEN = {
+  client: 'const client = new S3Client()',
+  source: "const source = createReadStream('talk.webm')",
+}
+const IMPORTS = {
+  'node:child_process': ['spawn'],
+  'node:events': ['once'],
+  'node:fs': ['createReadStream'],
+  'node:stream': ['PassThrough'],
+  'node:stream/promises': ['pipeline'],
+  '@aws-sdk/client-s3': ['S3Client'],
+  '@aws-sdk/lib-storage': ['Upload'],
+  's3-writable': ['s3Writable', 'S3WritableError'],
+}
+
+function program(block: string): string {
+  const declares = (name: string): boolean =>
+    new RegExp(`^(import .*|(await using|const) )\\b${name}\\b`, 'm').test(block)
+  const uses = (code: string, name: string): boolean => new RegExp(`\\b${name}\\b`).test(code)
+  const given = Object.entries(GIVEN).filter(([name]) => uses(block, name) && !declares(name))
+  const code = [...given.map(([, line]) => line), block].join('\n')
+  const imports = Object.entries(IMPORTS).map(([from, names]) => {
+    const needed = names.filter((name) => uses(code, name) && !declares(name))
+    return needed.length === 0 ? '' : `import { ${needed.join(', ')} } from '${from}'\n`
+  })
+  return `${imports.join('')}${code}\nexport {}\n`
+}
+
+t.test('every TypeScript block of the README compiles, runs, and makes the object that it names', async (t) => {
+  const programs = blocks.filter(({ language }) => language === 'ts').map(({ code }) => program(code))
+  t.ok(programs.length >= 8)
+  // Inside of the project, where 's3-writable' is the project itself.
+  const folder = t.testdir({ 'talk.webm': bytes(12 * MiB), photos: { 'a.jpg': bytes(1000) } })
+  const files = programs.map((_, i) => join(folder, `${i + 1}.ts`))
+  const Buckets = await Promise.all(programs.map(() => makeBucket(t)))
+  for (const [i, code] of programs.entries()) {
+    const here = code
+      .replaceAll(/\bBucket: '[a-z]+'/g, `Bucket: '${Buckets[i]}'`)
+      .replaceAll('https://s3.example.com', endpoint.href)
+    writeFileSync(files[i] as string, here)
+  }
+  const tsconfig = { extends: join(ROOT, 'tsconfig.json'), compilerOptions: { rootDir: ROOT }, include: ['*.ts'] }
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(tsconfig))
+  await t.resolves(promisify(execFile)(process.execPath, [join(ROOT, 'node_modules/.bin/tsc'), '-p', folder]))
+
+  for (const [i, file] of files.entries()) {
+    const { code, stderr } = await runProgram(file, [], { AWS_ENDPOINT_URL: endpoint.href }, folder)
+    if (!t.equal(code, 0, `block ${i + 1} ends with 0`)) t.comment(stderr)
+    const Key = /\bKey: '(.*?)'/.exec(programs[i] as string)?.[1]
+    t.ok(Key !== undefined && (await head(Buckets[i] as string, Key)), `block ${i + 1} makes ${Key}`)
+  }
+})
+
+t.test('every shell block of the README is a command that the gate runs to the letter', (t) => {
+  const gate = readFileSync(join(ROOT, '.ci/run'), 'utf8')
+  const commands = blocks.filter(({ language }) => language === 'sh').map(({ code }) => code.trim())
+  t.same(commands, ['npm install s3-writable @aws-sdk/client-s3', 'npm ci && npm run demo', 'npm ci && npm test'])
+  for (const command of commands.slice(1)) t.ok(gate.includes(command), command)
+  t.end()
+})
+
+t.test('the README has no other blocks, and a working example by line 25', (t) => {
+  t.same([...new Set(blocks.map(({ language }) => language))].sort(), ['sh', 'ts'])
+  t.match(README.split('\n').slice(0, 25).join('\n'), /^```ts\n.*^```$/ms)
+  t.end()
+})
+
+t.test('every script that the README names is one', (t) => {
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: object }
+  const named = [...README.matchAll(/npm run ([\w-]+)/g)].map(([, name]) => name as string)
+  for (const name of new Set(named)) t.ok(name in scripts, name)
+  t.end()
+})
+
+t.test('the README tells of every option of ours', (t) => {
+  const wrong = { client: s3Client(t), Bucket: 'b', Key: 'k', nothing: 1 }
+  try {
+    s3Writable(wrong as never)
+    t.fail('an unknown option is refused')
+  } catch (error) {
+    const names = /There are (.*), and S3's own/.exec((error as Error).message)?.[1]?.split(', ') ?? []
+    t.ok(names.length > 8)
+    const rows = [...README.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name as string)
+    for (const name of names) t.ok(rows.includes(name), name)
+  }
+  t.end()
+})
