@@ -18,12 +18,7 @@ type State =
       answered: Promise<S3WritableResult>
     }
   | { at: 'done'; UploadId: string | undefined; result: S3WritableResult }
-  | {
-      at: 'aborting'
-      UploadId: string | undefined
-      reason: Error
-      ended: Promise<Aborted>
-    }
+  | { at: 'aborting'; UploadId: string | undefined; reason: Error }
 
 /** What the upload tells whoever feeds it. */
 export interface UploadListener {
@@ -115,11 +110,10 @@ export class Upload {
     return result
   }
 
-  /** Ends the upload so that nothing of it is left. Never rejects, and takes 30 s at most. */
-  abort(reason: Error): Promise<Aborted> {
+  /** Ends the upload so that nothing of it is left. To be called once. Never rejects, and takes 30 s at most. */
+  async abort(reason: Error): Promise<Aborted> {
     const before = this.#state
-    if (before.at === 'done') return Promise.resolve({})
-    if (before.at === 'aborting') return before.ended
+    if (before.at === 'done') return {}
     const { UploadId } = this
     const ended = cleanUp(this.#requests, {
       UploadId,
@@ -127,9 +121,9 @@ export class Upload {
       answered: before.at === 'completing' ? before.answered : undefined,
       ended: this.#stop(),
     }).finally(() => this.#cutter.drop())
-    this.#state = { at: 'aborting', UploadId, reason, ended }
+    this.#state = { at: 'aborting', UploadId, reason }
     this.#waiting?.reject(reason)
-    return ended
+    return await ended
   }
 
   /** Cancels the parts and a PutObject; Create and Complete have no signal. */

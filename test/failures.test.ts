@@ -206,7 +206,7 @@ t.test('an upload that fails while Create is on its way is aborted once Create h
   const upload = s3Writable({ client, Bucket, Key: 'k', partSize: P })
   upload.on('error', () => {})
   upload.write(bytes(P + 1))
-  while (proxy.of('CreateMultipartUpload').length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  await proxy.came('CreateMultipartUpload')
   const error = new Error('too early')
   upload.destroy(error)
   release()
@@ -214,6 +214,23 @@ t.test('an upload that fails while Create is on its way is aborted once Create h
   t.same(await unfinishedUploads(Bucket), [])
   t.equal(proxy.of('AbortMultipartUpload').length, 1)
   t.equal(proxy.of('UploadPart').length, 0)
+})
+
+t.test('a PutObject on its way is cancelled with its stream, and publishes nothing', async (t) => {
+  const proxy = await faultProxy(t, {
+    fault: ({ operation }) => (operation === 'PutObject' ? { do: 'hold', until: new Promise(() => {}) } : undefined),
+  })
+  const client = s3Client(t, { endpoint: proxy.url })
+  const Bucket = await makeBucket(t)
+  const upload = s3Writable({ client, Bucket, Key: 'k' })
+  upload.on('error', () => {})
+  upload.end(bytes(KiB))
+  await proxy.came('PutObject')
+  const error = new Error('no more')
+  upload.destroy(error)
+  await t.rejects(upload.done(), error)
+  t.equal(upload.result, undefined)
+  t.notOk(await head(Bucket, 'k'))
 })
 
 t.test('parts that are listed after the abort are aborted again', async (t) => {
@@ -315,7 +332,7 @@ t.test('the object appears if destroy comes too late, and result says so', async
   const upload = s3Writable({ client, Bucket, Key: 'k', partSize: P })
   upload.on('error', () => {})
   upload.end(bytes(12 * MiB))
-  while (proxy.of('CompleteMultipartUpload').length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  await proxy.came('CompleteMultipartUpload')
   const error = new Error('too late')
   upload.destroy(error)
   release()

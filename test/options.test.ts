@@ -1,3 +1,4 @@
+import { getDefaultHighWaterMark } from 'node:stream'
 import { S3, S3Client } from '@aws-sdk/client-s3'
 import t from 'tap'
 import { checkOptions } from '../lib/check-options.js'
@@ -225,6 +226,11 @@ t.test('a known length chooses the part size and keeps it; a guess only raises i
   t.same([guessed(1), guessed(5001)], [10 * MiB, 20 * MiB])
   const equal = checkOptions({ ...good, expectedSize: size, equalParts: true }).sizes
   t.same([equal(1), equal(10_000)], [10 * MiB, 10 * MiB])
+})
+
+t.test("highWaterMark is the stream's own, and Node's where it is left out", async (t) => {
+  t.equal(s3Writable({ ...good, highWaterMark: 10 }).writableHighWaterMark, 10)
+  t.equal(s3Writable(good).writableHighWaterMark, getDefaultHighWaterMark(false))
 })
 
 t.test('any client with send and config will do, such as the aggregated S3', async (t) => {

@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import https from 'node:https'
@@ -54,6 +54,8 @@ export interface FaultProxy {
   /** How many connections were opened. */
   connections: () => number
   of: (operation: string) => Seen[]
+  /** Resolves when such a request has come, at once where it has already. */
+  came: (operation: string) => Promise<void>
 }
 
 /** A real proxy in front of the S3 under test, `Host` unchanged because it is signed. Ends with the test. */
@@ -63,10 +65,12 @@ export async function faultProxy(t: Test, options: ProxyOptions = {}): Promise<F
   const pace = options.bytesPerSecond === undefined ? undefined : pacer(options.bytesPerSecond)
   const upstream = endpoint.protocol === 'https:' ? https : http
   const agent = new upstream.Agent({ keepAlive: true })
+  const arrivals = new EventEmitter()
   let opened = 0
 
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const was = note(request, sockets.get(request.socket) ?? 0, seen)
+    arrivals.emit(was.operation)
     const fault = options.fault?.(was)
     if (fault?.do === 'hold') await fault.until
     const passedOn = fault?.do === 'answer' ? undefined : pass(request, response)
@@ -119,11 +123,15 @@ export async function faultProxy(t: Test, options: ProxyOptions = {}): Promise<F
     agent.destroy()
   })
   const { port } = server.address() as { port: number }
+  const of = (operation: string): Seen[] => seen.filter((request) => request.operation === operation)
   return {
     url: `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`,
     seen,
     connections: () => opened,
-    of: (operation) => seen.filter((request) => request.operation === operation),
+    of,
+    came: async (operation) => {
+      if (of(operation).length === 0) await once(arrivals, operation)
+    },
   }
 }
 

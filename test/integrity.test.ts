@@ -1,0 +1,68 @@
+import { S3Client } from '@aws-sdk/client-s3'
+import t from 'tap'
+import { checkOptions } from '../lib/check-options.js'
+import { crc32Base64 } from '../lib/checksum.js'
+import { completeUpload } from '../lib/commit.js'
+import { multipartETag, type StoredPart, type Whole, whatIsMissing, wrongETag } from '../lib/integrity.js'
+import { PartCutter } from '../lib/part-cutter.js'
+import { Requests } from '../lib/requests.js'
+import { bytes, MiB, multipartETag as multipartETagOf, P } from './support/bytes.js'
+
+const data = bytes(12 * MiB)
+const MD5 = '0123456789abcdef0123456789abcdef'
+
+/** The parts of `data` as S3 would have stored them. */
+function store(): { parts: StoredPart[]; whole: Whole } {
+  const parts: StoredPart[] = []
+  const cutter = new PartCutter(
+    () => P,
+    10,
+    ({ PartNumber, crc, body }) => parts.push({ listed: { PartNumber, ETag: 'e' }, crc, size: body.length, md5: MD5 }),
+    undefined,
+  )
+  for (let at = 0; at < data.length; ) at += cutter.take(data.subarray(at))
+  const { crc, size } = cutter
+  const last = cutter.end()
+  if (last !== undefined) {
+    parts.push({ listed: { PartNumber: parts.length + 1, ETag: 'e' }, crc: last.crc, size: last.body.length, md5: MD5 })
+  }
+  return { parts, whole: { crc, size } }
+}
+
+t.test('parts 1 to N that hold what came miss nothing', async (t) => {
+  const { parts, whole } = store()
+  t.equal(parts.length, 3)
+  t.equal(whatIsMissing(parts, whole), undefined)
+})
+
+t.test('a part that is missing, or that holds other bytes, is told', async (t) => {
+  const { parts, whole } = store()
+  const [first, second, third] = parts as [StoredPart, StoredPart, StoredPart]
+  t.equal(whatIsMissing([first, third], whole), 'part 2 of 2 is missing')
+  const hole: StoredPart[] = [first, second]
+  hole[3] = third
+  t.equal(whatIsMissing(hole, whole), 'part 3 of 4 is missing')
+  t.match(whatIsMissing([first, second], whole), /^the parts sent hold 10485760 bytes .*, the stream had 12582912 /)
+  t.match(whatIsMissing([{ ...first, crc: 1 }, second, third], whole), new RegExp(`had .* ${crc32Base64(whole.crc)}`))
+})
+
+t.test('an object is never asked for of parts with a hole', async (t) => {
+  const { parts, whole } = store()
+  const client = new S3Client({ region: 'us-east-1' })
+  const requests = new Requests(checkOptions({ client, Bucket: 'b', Key: 'k' }))
+  await t.rejects(completeUpload(requests, 'id', parts.slice(1), whole), {
+    code: 'ERR_S3_INTEGRITY',
+    message: 's3://b/k: part 1 of 2 is missing',
+    UploadId: 'id',
+  })
+})
+
+t.test("the object's ETag is made of the parts' MD5s, and unknown where one is none", async (t) => {
+  const { parts } = store()
+  const [first] = parts as [StoredPart]
+  t.match(multipartETag(parts), /^[0-9a-f]{32}-3$/)
+  t.equal(multipartETag([{ ...first, md5: undefined }]), undefined)
+  t.equal(wrongETag(`"${MD5}-3"`, [{ ...first, md5: undefined }, first, first]), undefined)
+  t.equal(wrongETag('"not a multipart ETag"', parts), undefined)
+  t.match(wrongETag(multipartETagOf(data, P), parts), /is not that of the parts sent/)
+})
