@@ -13,7 +13,9 @@ export interface Part {
 
 /** A first buffer that must grow starts here: a small object should not take the memory of a whole part. */
 const FIRST_BUFFER = 16 * 1024
-const GROWTH = 4
+const GROWTH = 8
+/** Beyond this it is whole at once: what it grew out of may not be collected before every buffer is in use. */
+const LARGE = 1024 * 1024
 
 /**
  * Cuts a stream of bytes into parts, whatever the chunks were, and owns the buffers: at most `limit` of them,
@@ -141,7 +143,8 @@ export class PartCutter {
 }
 
 function grown(buffer: Buffer, wanted: number, most: number): Buffer {
-  const larger = Buffer.allocUnsafeSlow(Math.min(most, Math.max(wanted, buffer.length * GROWTH)))
+  const size = Math.max(wanted, buffer.length * GROWTH)
+  const larger = Buffer.allocUnsafeSlow(size > LARGE ? most : Math.min(most, size))
   larger.set(buffer)
   return larger
 }

@@ -27,7 +27,7 @@ for (const tls of [false, true]) {
       t.ok(peak.arrayBuffers > partSize * concurrency, 'the upload did fill its buffers')
       t.ok(
         peak.arrayBuffers <= BOUND + 4 * MiB,
-        `arrayBuffers peaked at ${inMiB(peak.arrayBuffers)}, the bound is ${inMiB(BOUND)} + 4`,
+        `arrayBuffers grew by ${inMiB(peak.arrayBuffers)}, the bound is ${inMiB(BOUND)} + 4`,
       )
       t.ok(peak.rss <= BOUND + 40 * MiB, `RSS grew by ${inMiB(peak.rss)}, the bound is ${inMiB(BOUND)} + 40`)
     },
