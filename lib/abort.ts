@@ -5,22 +5,30 @@ import type { Requests } from './requests.js'
 
 /** All of the clean-up ends within this time, in milliseconds. */
 const LIMIT = 30_000
+/** So long the answer to Complete is waited for, in milliseconds: what is stored has still to be removed. */
+const ANSWER_LIMIT = 8_000
 /** Between two looks, in milliseconds; it doubles. */
 const PAUSE = 100
 
 /** What an upload had under way when it was given up. */
 export interface UnderWay {
   UploadId: string | undefined
-  /** Create, not answered yet: only its answer tells what there is to remove, so it is never cancelled. */
+  /** Create, not answered yet: only its answer tells what there is to remove, so it is waited for. */
   created: Promise<string> | undefined
   /** The request for the object: it may have been carried out, so its answer decides. */
   answered: Promise<S3WritableResult> | undefined
   /** Settles when the parts' requests, which have been cancelled, have really ended. */
   ended: Promise<unknown>
+  /** Cancels Create and Complete after all. */
+  giveUp: () => void
+  /** Leave what is stored, to resume. */
+  leaveParts: boolean
 }
 
 /** How an abort ended. */
 export interface Aborted {
+  /** The upload whose parts were left because that was asked for. */
+  left?: string | undefined
   /** Why something of the upload may be left. */
   cleanupError?: Error
   /** The object, where S3 had already been asked for it and made it. */
@@ -28,19 +36,24 @@ export interface Aborted {
 }
 
 /** Waits for what is under way, then removes what S3 has. Never rejects, and takes 30 s at most. */
-export async function cleanUp(requests: Requests, { created, answered, ended, ...known }: UnderWay): Promise<Aborted> {
+export async function cleanUp(requests: Requests, underWay: UnderWay): Promise<Aborted> {
+  const { created, answered, ended, giveUp, leaveParts } = underWay
   const limit = AbortSignal.timeout(LIMIT)
-  let { UploadId } = known
+  let { UploadId } = underWay
+  const giveUpAnswer = setTimeout(giveUp, answered === undefined ? LIMIT : ANSWER_LIMIT)
   try {
     const result = answered && (await within(limit, orNothing(answered)))
     if (result !== undefined) return { result }
     if (created !== undefined) UploadId = await within(limit, orNothing(created))
     await within(limit, ended)
+    if (leaveParts) return { left: UploadId }
     if (UploadId !== undefined) await removeUpload(requests, UploadId, limit)
     return {}
   } catch (cause) {
     const why = `what was stored of upload ${UploadId ?? '(not named yet)'} may be left. ${describeCause(cause)}`
     return { cleanupError: requests.error('ERR_S3_REQUEST', why, { UploadId, cause }) }
+  } finally {
+    clearTimeout(giveUpAnswer)
   }
 }
 
@@ -54,14 +67,15 @@ function orNothing<T>(promise: Promise<T>): Promise<T | undefined> {
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html
  */
 async function removeUpload(requests: Requests, UploadId: string, limit: AbortSignal): Promise<void> {
-  for (let pause = PAUSE; ; pause *= 2) {
-    await abort(requests, UploadId, limit)
-    const left = await look(requests, UploadId, limit)
-    if (left === 'nothing') return
-    // Who may not look can only make sure by asking twice.
-    if (left === 'unknown') return await abort(requests, UploadId, limit)
+  await abort(requests, UploadId, limit)
+  let left = await look(requests, UploadId, limit)
+  for (let pause = PAUSE; left === 'parts'; pause *= 2) {
     await sleep(pause, undefined, { signal: limit })
+    await abort(requests, UploadId, limit)
+    left = await look(requests, UploadId, limit)
   }
+  // Who may not look can only make sure by asking twice.
+  if (left === 'unknown') await abort(requests, UploadId, limit)
 }
 
 async function abort(requests: Requests, UploadId: string, limit: AbortSignal): Promise<void> {
@@ -72,7 +86,8 @@ async function abort(requests: Requests, UploadId: string, limit: AbortSignal): 
   }
 }
 
-async function look(
+/** What the store still has of an upload; unknown where it does not say. */
+export async function look(
   requests: Requests,
   UploadId: string,
   limit: AbortSignal,

@@ -12,6 +12,8 @@ const OWN = [
   'maxParts',
   'equalParts',
   'unsignedPayload',
+  'stallTimeout',
+  'leavePartsOnError',
   'beforeComplete',
   'signal',
   'highWaterMark',
@@ -34,6 +36,9 @@ const REQUIRE: [string, string][] = [
   ['ObjectLockMode', 'ObjectLockRetainUntilDate'],
   ['ObjectLockRetainUntilDate', 'ObjectLockMode'],
 ]
+
+/** What a timer of Node's holds; a longer one would fire at once. */
+const MAX_TIMER = 2 ** 31 - 1
 
 /** Checks everything a caller may have got wrong, before a byte is taken. Throws with Node's own codes. */
 export function checkOptions(options: S3WritableOptions): CheckedOptions {
@@ -67,6 +72,8 @@ export function checkOptions(options: S3WritableOptions): CheckedOptions {
     sizes: partSizes(fitting, maxParts, equalParts || ContentLength !== undefined),
     concurrency: integer(given, 'concurrency', 1, Number.MAX_SAFE_INTEGER) ?? 4,
     unsignedPayload: typed(given, 'unsignedPayload', 'boolean'),
+    stallTimeout: integer(given, 'stallTimeout', 0, MAX_TIMER) ?? 120_000,
+    leavePartsOnError: typed(given, 'leavePartsOnError', 'boolean') ?? false,
     beforeComplete: typed(given, 'beforeComplete', 'function'),
     signal: options.signal,
     highWaterMark: integer(given, 'highWaterMark', 0, Number.MAX_SAFE_INTEGER),

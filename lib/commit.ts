@@ -1,4 +1,5 @@
 import type { CompleteMultipartUploadCommandOutput, PutObjectCommandOutput } from '@aws-sdk/client-s3'
+import { look } from './abort.js'
 import { crc32Base64 } from './checksum.js'
 import type { ServiceException } from './errors.js'
 import {
@@ -39,7 +40,8 @@ export async function putObject(requests: Requests, sent: SentBody): Promise<S3W
     ETag: () => md5(sent.body),
     checksums: () => [crc32Base64(sent.crc)],
   }
-  const answer = await settled(requests, 'PutObject', () => requests.put(sent), proof)
+  const commit = { operation: 'PutObject', send: () => requests.put(sent), proof }
+  const answer = await settled(requests, commit)
   return {
     ...answer,
     ...requests.names,
@@ -55,6 +57,7 @@ export async function completeUpload(
   UploadId: string,
   parts: StoredPart[],
   whole: Whole,
+  signal: AbortSignal,
 ): Promise<S3WritableResult> {
   const missing = whatIsMissing(parts, whole)
   if (missing !== undefined) throw requests.error('ERR_S3_INTEGRITY', missing, { UploadId })
@@ -65,7 +68,8 @@ export async function completeUpload(
   }
   const operation = 'CompleteMultipartUpload'
   const listed = parts.map((part) => part.listed)
-  const answer = await settled(requests, operation, () => requests.complete(UploadId, listed, whole), proof)
+  const send = (): Promise<Answer> => requests.complete(UploadId, listed, whole, signal)
+  const answer = await settled(requests, { operation, UploadId, send, proof })
   const wrong = wrongETag(answer.ETag, parts)
   if (wrong !== undefined) throw requests.error('ERR_S3_INTEGRITY', wrong, { UploadId, operation })
   const Location = answer.Location ?? requests.url
@@ -86,41 +90,58 @@ interface Proof {
   checksums: () => string[]
 }
 
-/**
- * Sends the request that makes the object, and settles what an answer without an ETag (Ceph 16) or an answer lost on
- * the way leaves open: after a repeat, MinIO knows the upload no more, and a condition fails on our own object.
- */
-async function settled(
-  requests: Requests,
-  operation: string,
-  send: () => Promise<Answer>,
-  proof: Proof,
-): Promise<Answer & { ETag: string }> {
+/** The request that makes the object. */
+interface Commit {
+  operation: string
+  UploadId?: string
+  send: () => Promise<Answer>
+  proof: Proof
+}
+
+/** How long a look at what S3 made of a request may take, in milliseconds. */
+const LIMIT = 10_000
+const limit = (): AbortSignal => AbortSignal.timeout(LIMIT)
+
+/** Sends the request, and settles what an answer without an ETag (Ceph 16) or no answer at all leaves open. */
+async function settled(requests: Requests, commit: Commit): Promise<Answer & { ETag: string }> {
+  const { operation } = commit
   let answer: Answer = {}
   let failure: unknown
   try {
-    answer = await send()
+    answer = await commit.send()
     if (answer.ETag) return { ...answer, ETag: answer.ETag }
     failure = requests.error('ERR_S3_INTEGRITY', `${operation} was answered without an ETag`, { operation })
   } catch (error) {
-    if (!mayHaveBeenDone(error)) throw error
+    if (!(await mayHaveBeenDone(requests, commit, error as ServiceException, limit()))) throw error
     failure = error
   }
-  const ETag = await provenETag(requests, proof)
+  const ETag = await provenETag(requests, commit.proof, limit())
   if (ETag === undefined) throw failure
   return { ...answer, ETag }
 }
 
-/** Only after a repeat: the first attempt may have been carried out and its answer lost. */
-function mayHaveBeenDone(error: unknown): boolean {
-  const { name, $metadata } = error as ServiceException
-  return ($metadata?.attempts ?? 1) > 1 && (name === 'NoSuchUpload' || $metadata?.httpStatusCode === 412)
+/**
+ * Whether S3 may have made the object although the request failed. An answer lost on the way shows up as what the
+ * repeated request is answered: MinIO knows the upload no more, and a condition fails on our own object. Where Complete
+ * had no answer at all, or only a server's error, the upload that is gone tells that it was carried out.
+ */
+async function mayHaveBeenDone(
+  requests: Requests,
+  { UploadId }: Commit,
+  error: ServiceException,
+  limit: AbortSignal,
+): Promise<boolean> {
+  const { name, $metadata: { httpStatusCode: status, attempts = 1 } = {} } = error
+  if (name === 'NoSuchUpload') return attempts > 1
+  if (UploadId === undefined) return status === 412 && attempts > 1
+  const vague = status === undefined || status >= 500 || (status === 412 && attempts > 1)
+  return vague && (await look(requests, UploadId, limit)) === 'nothing'
 }
 
 /** The ETag of the object that is there, where it proves to be ours. */
-async function provenETag(requests: Requests, proof: Proof): Promise<string | undefined> {
+async function provenETag(requests: Requests, proof: Proof, limit: AbortSignal): Promise<string | undefined> {
   // Where HEAD is forbidden or fails there is no proof, and the first error stands.
-  const head = await requests.head().catch(() => undefined)
+  const head = await requests.head(limit).catch(() => undefined)
   if (head?.ETag === undefined || head.ContentLength !== proof.size) return undefined
   const sameETag = bare(head.ETag) === proof.ETag()
   const sameChecksum = head.ChecksumCRC32 !== undefined && proof.checksums().includes(head.ChecksumCRC32)

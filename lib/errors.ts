@@ -2,11 +2,17 @@ import { inspect } from 'node:util'
 
 /** What went wrong, for `switch`:
  * - `ERR_S3_REQUEST`: S3 refused a request, or it could not be sent; `name`, `$metadata` and `cause` tell more.
+ * - `ERR_S3_STALLED`: a request stood still for `stallTimeout`, as often as the client tries.
  * - `ERR_S3_LENGTH`: the stream was longer or shorter than `ContentLength`.
  * - `ERR_S3_TOO_MANY_PARTS`: the stream does not fit in the parts that the store takes.
  * - `ERR_S3_INTEGRITY`: what S3 answered does not prove that it stored these bytes.
  */
-export type S3WritableErrorCode = 'ERR_S3_REQUEST' | 'ERR_S3_LENGTH' | 'ERR_S3_TOO_MANY_PARTS' | 'ERR_S3_INTEGRITY'
+export type S3WritableErrorCode =
+  | 'ERR_S3_REQUEST'
+  | 'ERR_S3_STALLED'
+  | 'ERR_S3_LENGTH'
+  | 'ERR_S3_TOO_MANY_PARTS'
+  | 'ERR_S3_INTEGRITY'
 
 /** Where an error belongs: the object, and as much of the upload as was known. */
 export interface S3WritableErrorDetails {
@@ -16,6 +22,8 @@ export interface S3WritableErrorDetails {
   PartNumber?: number | undefined
   operation?: string | undefined
   cause?: unknown
+  /** How often the request was sent in all, where that is more than its cause knows. */
+  attempts?: number | undefined
 }
 
 /**
@@ -46,7 +54,10 @@ export class S3WritableError extends Error {
     if (details.PartNumber !== undefined) this.PartNumber = details.PartNumber
     if (details.operation !== undefined) this.operation = details.operation
     const cause = details.cause as ServiceException | null | undefined
-    if (cause?.$metadata !== undefined) this.$metadata = cause.$metadata
+    const { attempts } = details
+    if (cause?.$metadata !== undefined || attempts !== undefined) {
+      this.$metadata = attempts === undefined ? cause?.$metadata : { ...cause?.$metadata, attempts }
+    }
     // Only where S3 answered; a socket's error keeps our name.
     if (cause?.$metadata?.httpStatusCode !== undefined && cause.name !== undefined) this.name = cause.name
   }

@@ -105,6 +105,21 @@ interface Own {
    */
   unsignedPayload?: boolean | undefined
   /**
+   * How long one request may stand still, in milliseconds: none of its bytes taken by the socket, and no answer after
+   * the last. It is then cancelled and sent again, as often as the client's `maxAttempts`; after that the stream fails
+   * with `ERR_S3_STALLED`. A slow request that moves is never cancelled. Must be longer than what the system's socket
+   * buffers (some MiB) take to empty. A whole number from 0, which is for ever, to 2,147,483,647.
+   * @default 120,000
+   */
+  stallTimeout?: number | undefined
+  /**
+   * After a failure, leave the parts that S3 has stored, to resume the upload; the error carries its `UploadId`. They
+   * cost money until the upload is completed or aborted.
+   * https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html
+   * @default false
+   */
+  leavePartsOnError?: boolean | undefined
+  /**
    * The last word before the object appears: called once every part is stored, and awaited. What it throws is what the
    * stream fails with, and nothing is published.
    * @default none
@@ -150,6 +165,8 @@ export interface CheckedOptions {
   sizes: PartSizes
   concurrency: number
   unsignedPayload: boolean | undefined
+  stallTimeout: number
+  leavePartsOnError: boolean
   beforeComplete: ((upload: BeforeComplete) => unknown) | undefined
   signal: AbortSignal | undefined
   highWaterMark: number | undefined

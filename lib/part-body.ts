@@ -11,11 +11,23 @@ export class PartBody extends Readable {
   readonly #bytes: Uint8Array
   readonly #onTaken: (taken: number) => void
   #at = 0
+  #request: { socket?: unknown } = {}
 
   constructor(bytes: Uint8Array, onTaken: (taken: number) => void) {
     super({ highWaterMark: SLICE })
     this.#bytes = bytes
     this.#onTaken = onTaken
+  }
+
+  /** Whether the request that takes these bytes has a connection; unknown, so false, where they go to no such request. */
+  get hasSocket(): boolean {
+    return Boolean(this.#request.socket)
+  }
+
+  /** How the SDK's handler takes a body: here the request can be seen. */
+  override pipe<T extends NodeJS.WritableStream>(destination: T, options?: { end?: boolean }): T {
+    this.#request = destination as { socket?: unknown }
+    return super.pipe(destination, options)
   }
 
   override _read(): void {

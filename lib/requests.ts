@@ -15,11 +15,12 @@ import {
   type UploadPartCommandOutput,
 } from '@aws-sdk/client-s3'
 import { crc32Base64 } from './checksum.js'
-import { describeCause, S3WritableError, type S3WritableErrorCode } from './errors.js'
+import { describeCause, S3WritableError, type S3WritableErrorCode, type ServiceException } from './errors.js'
 import type { Whole } from './integrity.js'
-import type { CheckedOptions } from './options.js'
+import type { CheckedOptions, S3ClientLike } from './options.js'
 import { type Declared, declaredChecksums, type Operation, type Params, paramsFor } from './parameters.js'
-import { type BodyHandling, sendBody } from './send-body.js'
+import { sendBody, tellAttempts } from './send-body.js'
+import { type Movement, StallWatch } from './stall-watch.js'
 
 /** Where a request belongs, for the error it may end in. */
 interface Place {
@@ -27,6 +28,7 @@ interface Place {
   PartNumber?: number
   operation?: string
   cause?: unknown
+  attempts?: number | undefined
 }
 
 /** A body to send, and who hears how it goes. */
@@ -40,6 +42,7 @@ export interface SentBody {
 /** S3's operations on one object. Everything goes through the caller's client, and fails with an error of ours. */
 export class Requests {
   readonly #options: CheckedOptions
+  readonly #movement: Movement = { last: 0 }
   #declared: Promise<Declared> | undefined
   /** The object's URL, once bytes of it have been sent: the client's own, never built here. */
   url = ''
@@ -54,54 +57,41 @@ export class Requests {
     return this.#declared
   }
 
-  async create(): Promise<string> {
-    const answer: CreateMultipartUploadCommandOutput = await this.#send({}, 'CreateMultipartUpload', async () => {
+  async create(signal: AbortSignal): Promise<string> {
+    const command = async (): Promise<object> => {
       // The SDK says so of a PutObject's body; Create has none, and S3 would name another type by itself.
       const ContentType = 'application/octet-stream'
       return new CreateMultipartUploadCommand(this.#params('create', { ContentType, ...(await this.declared()) }))
-    })
+    }
+    const answer: CreateMultipartUploadCommandOutput = await this.#send({}, 'CreateMultipartUpload', command, signal)
     if (answer.UploadId) return answer.UploadId
     throw this.error('ERR_S3_INTEGRITY', 'CreateMultipartUpload answered without an UploadId')
   }
 
   uploadPart(UploadId: string, PartNumber: number, sent: SentBody): Promise<UploadPartCommandOutput> {
     const place = { UploadId, PartNumber }
-    return this.#send(
-      place,
-      'UploadPart',
-      async () => {
-        const params = {
-          ...place,
-          ...(await this.#bodyChecksum(sent.crc)),
-          Body: sent.body,
-        }
-        return sendBody(new UploadPartCommand(this.#params('part', params)), this.#handling(sent))
-      },
-      sent.signal,
-    )
+    const command = async (watch: StallWatch): Promise<object> => {
+      const params = { ...place, ...(await this.#bodyChecksum(sent.crc)), Body: sent.body }
+      return this.#withBody(new UploadPartCommand(this.#params('part', params)), sent, watch)
+    }
+    return this.#send(place, 'UploadPart', command, sent.signal)
   }
 
   put(sent: SentBody): Promise<PutObjectCommandOutput> {
-    return this.#send(
-      {},
-      'PutObject',
-      async () => {
-        const params = {
-          ...(await this.#bodyChecksum(sent.crc)),
-          Body: sent.body,
-        }
-        return sendBody(new PutObjectCommand(this.#params('put', params)), this.#handling(sent))
-      },
-      sent.signal,
-    )
+    const command = async (watch: StallWatch): Promise<object> => {
+      const params = { ...(await this.#bodyChecksum(sent.crc)), Body: sent.body }
+      return this.#withBody(new PutObjectCommand(this.#params('put', params)), sent, watch)
+    }
+    return this.#send({}, 'PutObject', command, sent.signal)
   }
 
   complete(
     UploadId: string,
     Parts: CompletedPart[],
     { crc, size }: Whole,
+    signal: AbortSignal,
   ): Promise<CompleteMultipartUploadCommandOutput> {
-    return this.#send({ UploadId }, 'CompleteMultipartUpload', async () => {
+    const command = async (): Promise<object> => {
       const { ChecksumAlgorithm, ChecksumType } = await this.declared()
       const whole = ChecksumType === 'FULL_OBJECT' && ChecksumAlgorithm === 'CRC32'
       return new CompleteMultipartUploadCommand(
@@ -112,22 +102,24 @@ export class Requests {
           MultipartUpload: { Parts },
         }),
       )
-    })
+    }
+    return this.#send({ UploadId }, 'CompleteMultipartUpload', command, signal)
   }
 
   async abort(UploadId: string, signal: AbortSignal): Promise<void> {
-    const command = new AbortMultipartUploadCommand(this.#params('abort', { UploadId }))
-    await this.#send({ UploadId }, 'AbortMultipartUpload', async () => command, signal)
+    const command = async (): Promise<object> => new AbortMultipartUploadCommand(this.#params('abort', { UploadId }))
+    await this.#send({ UploadId }, 'AbortMultipartUpload', command, signal)
   }
 
   listParts(UploadId: string, signal: AbortSignal): Promise<ListPartsCommandOutput> {
-    const command = new ListPartsCommand(this.#params('list', { UploadId }))
-    return this.#send({ UploadId }, 'ListParts', async () => command, signal)
+    const command = async (): Promise<object> => new ListPartsCommand(this.#params('list', { UploadId }))
+    return this.#send({ UploadId }, 'ListParts', command, signal)
   }
 
-  head(): Promise<HeadObjectCommandOutput> {
-    const command = new HeadObjectCommand(this.#params('head', { ChecksumMode: 'ENABLED' }))
-    return this.#send({}, 'HeadObject', async () => command)
+  head(signal: AbortSignal): Promise<HeadObjectCommandOutput> {
+    const command = async (): Promise<object> =>
+      new HeadObjectCommand(this.#params('head', { ChecksumMode: 'ENABLED' }))
+    return this.#send({}, 'HeadObject', command, signal)
   }
 
   get names(): { Bucket: string; Key: string } {
@@ -138,10 +130,7 @@ export class Requests {
   /** An error of ours about this object. */
   error(code: S3WritableErrorCode, why: string, place: Place = {}): S3WritableError {
     const { Bucket, Key } = this.#options
-    return new S3WritableError(code, `s3://${Bucket}/${Key}: ${why}`, {
-      ...this.names,
-      ...place,
-    })
+    return new S3WritableError(code, `s3://${Bucket}/${Key}: ${why}`, { Bucket, Key, ...place })
   }
 
   /** `never`, because the caller's parameters are S3's own, of whatever version of the SDK is there. */
@@ -156,24 +145,55 @@ export class Requests {
     return ChecksumAlgorithm === undefined ? {} : { ChecksumAlgorithm }
   }
 
-  #handling({ onTaken }: SentBody): BodyHandling {
-    const onUrl = (url: string): void => {
-      this.url = url
-    }
-    return { onTaken, onUrl, unsignedPayload: this.#options.unsignedPayload }
+  #withBody(command: object, { onTaken }: SentBody, watch: StallWatch): object {
+    return sendBody(command, {
+      onTaken: (taken) => {
+        watch.moved()
+        onTaken(taken)
+      },
+      onAttempt: (slices) => watch.attempt(slices),
+      onUrl: (url) => {
+        this.url = url
+      },
+      unsignedPayload: this.#options.unsignedPayload,
+    })
   }
 
+  /** Sends one request; again where it stood still, as often as the client tries. */
   async #send<Output>(
     place: Place,
     operation: string,
-    command: () => Promise<object>,
-    signal?: AbortSignal,
+    command: (watch: StallWatch) => Promise<object>,
+    signal: AbortSignal,
   ): Promise<Output> {
-    try {
-      return await this.#options.client.send(await command(), signal === undefined ? {} : { abortSignal: signal })
-    } catch (cause) {
-      const what = place.PartNumber === undefined ? operation : `${operation} ${place.PartNumber}`
-      throw this.error('ERR_S3_REQUEST', `${what} failed. ${describeCause(cause)}`, { ...place, operation, cause })
+    const { client, stallTimeout } = this.#options
+    const what = place.PartNumber === undefined ? operation : `${operation} ${place.PartNumber}`
+    for (let stalls = 0; ; ) {
+      const watch = new StallWatch(stallTimeout, this.#movement, signal)
+      try {
+        return await watch.settled(this.#attempt(command, watch))
+      } catch (cause) {
+        if (!watch.stalled) {
+          const attempts =
+            stalls === 0 ? undefined : stalls + ((cause as ServiceException | null)?.$metadata?.attempts ?? 1)
+          const why = `${what} failed. ${describeCause(cause)}`
+          throw this.error('ERR_S3_REQUEST', why, { ...place, operation, cause, attempts })
+        }
+        if (++stalls < (await maxAttempts(client)) && !signal.aborted) continue
+        const why = `${what} was sent ${stalls} times and each time stood still for ${stallTimeout} ms`
+        throw this.error('ERR_S3_STALLED', why, { ...place, operation, cause, attempts: stalls })
+      }
     }
   }
+
+  async #attempt<Output>(command: (watch: StallWatch) => Promise<object>, watch: StallWatch): Promise<Output> {
+    const made = tellAttempts(await command(watch), () => watch.moved())
+    return await this.#options.client.send(made, { abortSignal: watch.signal })
+  }
+}
+
+/** The client's own setting, 3 by default: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html */
+async function maxAttempts({ config }: S3ClientLike): Promise<number> {
+  const { maxAttempts: setting = 3 } = config as { maxAttempts?: number | (() => Promise<number>) }
+  return typeof setting === 'function' ? await setting() : setting
 }

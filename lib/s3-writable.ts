@@ -20,6 +20,7 @@ type Callback = (error?: Error | null) => void
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface below only types events that Writable already has
 export class S3Writable extends Writable {
   readonly #upload: Upload
+  readonly #signal: AbortSignal | undefined
   #sinceTurn = 0
   #result: S3WritableResult | undefined
   #done: Promise<S3WritableResult> | undefined
@@ -29,14 +30,14 @@ export class S3Writable extends Writable {
    */
   constructor(options: S3WritableOptions) {
     const checked = checkOptions(options)
-    const { highWaterMark, signal } = checked
+    const { highWaterMark } = checked
     super(highWaterMark === undefined ? {} : { highWaterMark })
+    this.#signal = checked.signal
     this.#upload = new Upload(checked, {
       onFailure: (error) => this.destroy(error),
       // On a tick of its own: what a listener throws is its own affair, and must not look like a failed part.
       onProgress: (progress) => process.nextTick(() => this.destroyed || this.emit('progress', progress)),
     })
-    if (signal !== undefined) addAbortSignal(signal, this)
   }
 
   /** What S3 made of the stream: set before `finish`, undefined until then. */
@@ -74,6 +75,12 @@ export class S3Writable extends Writable {
     if (this.errored !== errored) throw this.errored
   }
 
+  /** A tick after the constructor: what was aborted before may still be given to `pipeline`, which hears of it then. */
+  override _construct(callback: Callback): void {
+    if (this.#signal !== undefined) addAbortSignal(this.#signal, this)
+    callback()
+  }
+
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: Callback): void {
     let taken: number
     try {
@@ -98,9 +105,10 @@ export class S3Writable extends Writable {
   override _destroy(error: Error | null, callback: Callback): void {
     const destroyed = new Error('The upload was destroyed before it finished')
     const reason = error ?? Object.assign(destroyed, { code: 'ERR_STREAM_DESTROYED' })
-    void this.#upload.abort(reason).then(({ cleanupError, result }) => {
+    void this.#upload.abort(reason).then(({ cleanupError, left, result }) => {
       this.#result ??= result
-      process.nextTick(callback, cleanupError === undefined ? error : withCleanupError(error, cleanupError))
+      if (error !== null) tell(error, { cleanupError, UploadId: left })
+      process.nextTick(callback, error ?? cleanupError ?? null)
     })
   }
 
@@ -159,15 +167,11 @@ function settle(promise: Promise<void>, callback: Callback): void {
   )
 }
 
-/** The first failure stays what the user gets; what the clean-up failed with hangs on it. */
-function withCleanupError(error: Error | null, cleanupError: Error): Error {
-  if (error === null) return cleanupError
-  // A source's own error may be anything, also frozen.
-  Reflect.defineProperty(Object(error), 'cleanupError', {
-    value: cleanupError,
-    configurable: true,
-    enumerable: true,
-    writable: true,
-  })
-  return error
+/** The first failure stays what the user gets; what else there is to know hangs on it. */
+function tell(error: Error, facts: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(facts)) {
+    if (value === undefined) continue
+    // A source's own error may be anything, also frozen.
+    Reflect.defineProperty(Object(error), name, { value, configurable: true, enumerable: true, writable: true })
+  }
 }

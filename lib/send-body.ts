@@ -4,6 +4,8 @@ import { PartBody, SLICE } from './part-body.js'
 export interface BodyHandling {
   /** Hears how many bytes of the current attempt have been given to the network. */
   onTaken: (taken: number) => void
+  /** Hears of each attempt, and of the slices that its body goes in; a small body goes whole. */
+  onAttempt: (slices: PartBody | undefined) => void
   /** Undefined: over https only. */
   unsignedPayload: boolean | undefined
   /** Hears the URL of the request, without its query. */
@@ -22,6 +24,8 @@ interface HttpRequest {
 interface Args {
   request: HttpRequest
 }
+/** Below the SDK's retries and signature: runs once for each attempt. */
+const INNERMOST = { step: 'deserialize', priority: 'low' }
 type Middleware = (next: (args: Args) => Promise<unknown>) => (args: Args) => Promise<unknown>
 interface Command {
   middlewareStack: { add(middleware: Middleware, where: object): void }
@@ -37,16 +41,19 @@ interface Command {
  */
 export function sendBody<C extends object>(command: C, handling: BodyHandling): C {
   const { middlewareStack } = command as unknown as Command
-  middlewareStack.add(prepare(handling), {
-    step: 'build',
-    priority: 'low',
-    name: 's3WritablePrepare',
-  })
-  middlewareStack.add(slice(handling), {
-    step: 'deserialize',
-    priority: 'low',
-    name: 's3WritableSlice',
-  })
+  middlewareStack.add(prepare(handling), { step: 'build', priority: 'low', name: 's3WritablePrepare' })
+  middlewareStack.add(slice(handling), { ...INNERMOST, name: 's3WritableSlice' })
+  return command
+}
+
+/** The same for a command without a body of ours: its attempts are told. */
+export function tellAttempts<C extends object>(command: C, onAttempt: () => void): C {
+  const { middlewareStack } = command as unknown as Command
+  const tell: Middleware = (next) => (args) => {
+    onAttempt()
+    return next(args)
+  }
+  middlewareStack.add(tell, { ...INNERMOST, name: 's3WritableAttempt' })
   return command
 }
 
@@ -60,13 +67,11 @@ function prepare({ unsignedPayload, onUrl }: BodyHandling): Middleware {
   }
 }
 
-function slice({ onTaken }: BodyHandling): Middleware {
+function slice({ onTaken, onAttempt }: BodyHandling): Middleware {
   return (next) => (args) => {
     const { body } = args.request
-    if (!(body instanceof Uint8Array) || body.length <= SLICE) return next(args)
-    return next({
-      ...args,
-      request: { ...args.request, body: new PartBody(body, onTaken) },
-    })
+    const slices = body instanceof Uint8Array && body.length > SLICE ? new PartBody(body, onTaken) : undefined
+    onAttempt(slices)
+    return next(slices === undefined ? args : { ...args, request: { ...args.request, body: slices } })
   }
 }

@@ -39,7 +39,10 @@ export class Upload {
   readonly #queue: PQueue
   readonly #digest: WholeDigest
   readonly #progress: Progress
+  /** Cancels the parts and a PutObject. */
   readonly #cancel = new AbortController()
+  /** Cancels Create and Complete, whose answers are needed even when the upload has failed. */
+  readonly #giveUp = new AbortController()
   readonly #stored: StoredPart[] = []
   /** The one write that waits for a buffer. */
   #waiting: { resolve: () => void; reject: (reason: Error) => void } | undefined
@@ -120,13 +123,14 @@ export class Upload {
       created: before.at === 'creating' ? before.created : undefined,
       answered: before.at === 'completing' ? before.answered : undefined,
       ended: this.#stop(),
+      giveUp: () => this.#giveUp.abort(),
+      leaveParts: this.#options.leavePartsOnError,
     }).finally(() => this.#cutter.drop())
     this.#state = { at: 'aborting', UploadId, reason }
     this.#waiting?.reject(reason)
     return await ended
   }
 
-  /** Cancels the parts and a PutObject; Create and Complete have no signal. */
   #stop(): Promise<void> {
     this.#queue.clear()
     this.#cancel.abort()
@@ -139,7 +143,7 @@ export class Upload {
   }
 
   #create(): void {
-    const created = this.#requests.create()
+    const created = this.#requests.create(this.#giveUp.signal)
     this.#state = { at: 'creating', created }
     created.then(
       (UploadId) => {
@@ -190,7 +194,8 @@ export class Upload {
     await this.#queue.onIdle()
     const UploadId = await this.#opened()
     await this.#lastWord(whole.size, this.#stored.length)
-    return await this.#commit(UploadId, completeUpload(this.#requests, UploadId, this.#stored, whole))
+    const answered = completeUpload(this.#requests, UploadId, this.#stored, whole, this.#giveUp.signal)
+    return await this.#commit(UploadId, answered)
   }
 
   async #lastWord(size: number, parts: number): Promise<void> {

@@ -3,7 +3,8 @@ import { pipeline } from 'node:stream/promises'
 import t, { type Test } from 'tap'
 import { type BeforeComplete, s3Writable } from '../lib/index.js'
 import { bytes, KiB, MiB, multipartETag, P, sha256 } from './support/bytes.js'
-import { type Fault, faultProxy, type Seen } from './support/fault-proxy.js'
+import { type Fault, faultProxy } from './support/fault-proxy.js'
+import type { Seen } from './support/seen.js'
 import { head, isMinio, makeBucket, s3Client, stored, unfinishedUploads } from './support/store.js'
 
 const SIZES = { small: bytes(KiB), large: bytes(12 * MiB) }

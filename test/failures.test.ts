@@ -6,7 +6,8 @@ import type { S3ClientConfig } from '@aws-sdk/client-s3'
 import t, { type Test } from 'tap'
 import { S3WritableError, s3Writable } from '../lib/index.js'
 import { bytes, KiB, MiB, P, zeros } from './support/bytes.js'
-import { type Fault, type FaultProxy, faultProxy, type Seen } from './support/fault-proxy.js'
+import { type Fault, type FaultProxy, faultProxy } from './support/fault-proxy.js'
+import type { Seen } from './support/seen.js'
 import {
   accessKeyId,
   head,

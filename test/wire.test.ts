@@ -3,7 +3,8 @@ import { PutObjectCommand } from '@aws-sdk/client-s3'
 import t from 'tap'
 import { s3Writable } from '../lib/index.js'
 import { MiB, P, zeros } from './support/bytes.js'
-import { type FaultProxy, faultProxy, type Seen } from './support/fault-proxy.js'
+import { type FaultProxy, faultProxy } from './support/fault-proxy.js'
+import type { Seen } from './support/seen.js'
 import { makeBucket, s3Client, stored } from './support/store.js'
 
 const SHA256 = /^[0-9a-f]{64}$/

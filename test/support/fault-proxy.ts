@@ -6,32 +6,31 @@ import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
+import { note, type Seen } from './seen.js'
 import { endpoint } from './store.js'
-
-/** One request as the proxy saw it. */
-export interface Seen {
-  operation: string
-  PartNumber: number | undefined
-  /** 1 for the first time that this operation, part and key were asked for. */
-  attempt: number
-  headers: http.IncomingHttpHeaders
-  url: string
-  /** Bytes of body that arrived. */
-  length: number
-  /** Which connection it came on. */
-  connection: number
-}
 
 /** What to do with a request instead of passing it on untouched. */
 export type Fault =
   /** Answer in S3's place. The request is read to its end, and not passed on. */
   | { do: 'answer'; status: number; body?: string }
-  /** Wait, then pass the request on. */
+  /** Wait before a byte of the body is read, then pass the request on. */
   | { do: 'hold'; until: Promise<unknown> }
+  /** Read the request to its end, wait, then pass it on, also where the client has gone away meanwhile. */
+  | { do: 'pass on late'; until: Promise<unknown> }
+  /** Let so many bytes of its body through in a second. */
+  | { do: 'throttle'; bytesPerSecond: number }
   /** Break the connection once so many bytes of the body have come. */
   | { do: 'reset'; after: number }
+  /** Read the request to its end, and neither pass it on nor answer. */
+  | { do: 'swallow' }
+  /** Take the connection, and never read the body. */
+  | { do: 'ignore' }
   /** Pass the request on, and break the connection instead of answering. */
   | { do: 'drop answer' }
+  /** Pass the request on, and break the connection in the middle of the answer. */
+  | { do: 'cut answer' }
+  /** Pass the request on, and never answer. */
+  | { do: 'swallow answer' }
   /** Pass the request on, and change a header of the answer, or leave it out. */
   | { do: 'set header'; header: string; value?: string }
   /** Pass the request on, and change the answer's body. */
@@ -42,6 +41,8 @@ export interface ProxyOptions {
   tls?: boolean
   /** Bytes of body a second that are let through, over all connections. */
   bytesPerSecond?: number
+  /** Break each connection as soon as it has been idle for a moment, as some balancers do. */
+  dropIdle?: boolean
   fault?: (seen: Seen) => Fault | undefined
   /** Hears the XML that a request brings; bodies of objects and parts are not kept. */
   onXml?: (seen: Seen, xml: string) => unknown
@@ -54,60 +55,82 @@ export interface FaultProxy {
   /** How many connections were opened. */
   connections: () => number
   of: (operation: string) => Seen[]
-  /** Resolves when such a request has come, at once where it has already. */
-  came: (operation: string) => Promise<void>
+  /** Resolves when such a request has come, its whole body where that is asked for; at once where it has already. */
+  came: (operation: string, what?: 'head' | 'whole') => Promise<void>
 }
 
 /** A real proxy in front of the S3 under test, `Host` unchanged because it is signed. Ends with the test. */
-export async function faultProxy(t: Test, options: ProxyOptions = {}): Promise<FaultProxy> {
+export async function faultProxy(t: Pick<Test, 'teardown'>, options: ProxyOptions = {}): Promise<FaultProxy> {
   const seen: Seen[] = []
   const sockets = new Map<Socket, number>()
   const pace = options.bytesPerSecond === undefined ? undefined : pacer(options.bytesPerSecond)
   const upstream = endpoint.protocol === 'https:' ? https : http
   const agent = new upstream.Agent({ keepAlive: true })
-  const arrivals = new EventEmitter()
+  const arrivals = new EventEmitter().setMaxListeners(0)
   let opened = 0
 
-  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const was = note(request, sockets.get(request.socket) ?? 0, seen)
-    arrivals.emit(was.operation)
+  const handle = async (request: IncomingMessage, response: ServerResponse, socket: Socket): Promise<void> => {
+    const was = note(request, sockets.get(socket) ?? 0, seen)
+    response.on('close', () => {
+      was.ended = performance.now()
+      if (options.dropIdle === true) setTimeout(() => socket.destroy(), 1)
+    })
     const fault = options.fault?.(was)
+    arrivals.emit('head')
+    if (fault?.do === 'ignore') return
     if (fault?.do === 'hold') await fault.until
-    const passedOn = fault?.do === 'answer' ? undefined : pass(request, response)
-    const xml: Buffer[] = []
+    const passes = fault?.do !== 'answer' && fault?.do !== 'swallow'
+    const passedOn = passes ? pass(request, response, socket, fault?.do !== 'pass on late') : undefined
+    const slow = fault?.do === 'throttle' ? pacer(fault.bytesPerSecond) : pace
+    const kept: Buffer[] = []
     for await (const chunk of request as AsyncIterable<Buffer>) {
       was.length += chunk.length
-      if (request.method === 'POST') xml.push(chunk)
-      await pace?.(chunk.length)
-      if (fault?.do === 'reset' && was.length >= fault.after) {
-        request.socket?.destroy()
-        return
-      }
-      if (passedOn?.write(chunk) === false) await once(passedOn, 'drain')
+      if (request.method === 'POST' || fault?.do === 'pass on late') kept.push(chunk)
+      await slow?.(chunk.length)
+      if (fault?.do === 'reset' && was.length >= fault.after) break
+      if (fault?.do !== 'pass on late' && passedOn?.write(chunk) === false) await once(passedOn, 'drain')
     }
-    options.onXml?.(was, Buffer.concat(xml).toString())
+    if (fault?.do === 'reset') {
+      socket.destroy()
+      return
+    }
+    was.whole = true
+    arrivals.emit('whole')
+    options.onXml?.(was, Buffer.concat(kept).toString())
+    if (fault?.do === 'swallow') return
     if (fault?.do === 'answer') {
       response.writeHead(fault.status, { 'content-type': 'application/xml' }).end(fault.body)
       return
     }
+    if (fault?.do === 'pass on late') {
+      await fault.until
+      passedOn?.write(Buffer.concat(kept))
+    }
     passedOn?.end()
     const [answer] = (await once(passedOn as http.ClientRequest, 'response')) as [IncomingMessage]
-    await reply(answer, request, response, fault)
+    await reply(answer, response, socket, fault)
   }
 
-  const pass = (request: IncomingMessage, response: ServerResponse): http.ClientRequest => {
+  const pass = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    socket: Socket,
+    tied: boolean,
+  ): http.ClientRequest => {
     const { expect: _, ...headers } = request.headers
     const { hostname, port } = endpoint
     const passedOn = upstream.request({ hostname, port, agent, method: request.method, path: request.url, headers })
+    passedOn.on('error', () => socket.destroy())
     // Either side that breaks breaks the other, as without a proxy.
-    passedOn.on('error', () => request.socket?.destroy())
-    response.on('close', () => response.writableFinished || passedOn.destroy())
+    if (tied) response.on('close', () => response.writableFinished || passedOn.destroy())
     return passedOn
   }
 
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
+    // Kept, because a request that was broken off has it no more.
+    const { socket } = request
     // A client that goes away ends its request, and nothing else.
-    handle(request, response).catch(() => request.socket?.destroy())
+    handle(request, response, socket).catch(() => socket.destroy())
   }
   const server = options.tls ? https.createServer(certificate(), listener) : http.createServer(listener)
   server.on(options.tls ? 'secureConnection' : 'connection', (socket: Socket) => {
@@ -129,22 +152,23 @@ export async function faultProxy(t: Test, options: ProxyOptions = {}): Promise<F
     seen,
     connections: () => opened,
     of,
-    came: async (operation) => {
-      if (of(operation).length === 0) await once(arrivals, operation)
+    came: async (operation, what = 'head') => {
+      while (!of(operation).some(({ whole }) => whole || what === 'head')) await once(arrivals, what)
     },
   }
 }
 
 async function reply(
   answer: IncomingMessage,
-  request: IncomingMessage,
   response: ServerResponse,
-  fault?: Fault,
+  socket: Socket,
+  fault: Fault | undefined,
 ): Promise<void> {
-  if (fault?.do === 'drop answer') {
+  if (fault?.do === 'drop answer' || fault?.do === 'swallow answer' || fault?.do === 'cut answer') {
     answer.resume()
     await once(answer, 'end')
-    request.socket?.destroy()
+    if (fault.do === 'cut answer') await cut(answer, response)
+    if (fault.do !== 'swallow answer') socket.destroy()
     return
   }
   // Whether the connection behind the proxy stays open is not the client's affair.
@@ -154,55 +178,18 @@ async function reply(
   if (fault?.do === 'rewrite') {
     const body = fault.body(Buffer.concat(await answer.toArray()).toString())
     delete headers['transfer-encoding']
-    response
-      .writeHead(answer.statusCode ?? 500, {
-        ...headers,
-        'content-length': Buffer.byteLength(body),
-      })
-      .end(body)
+    headers['content-length'] = String(Buffer.byteLength(body))
+    response.writeHead(answer.statusCode ?? 500, headers).end(body)
     return
   }
   response.writeHead(answer.statusCode ?? 500, headers)
   answer.pipe(response)
 }
 
-function note(request: IncomingMessage, connection: number, seen: Seen[]): Seen {
-  const { pathname, searchParams } = new URL(request.url ?? '/', endpoint)
-  const operation = operationOf(request.method ?? '', pathname, searchParams)
-  const PartNumber = searchParams.has('partNumber') ? Number(searchParams.get('partNumber')) : undefined
-  const before = seen.filter((one) => one.operation === operation && one.url === request.url)
-  const was = {
-    operation,
-    PartNumber,
-    attempt: before.length + 1,
-    headers: request.headers,
-    url: request.url ?? '',
-    length: 0,
-    connection,
-  }
-  seen.push(was)
-  return was
-}
-
-function operationOf(method: string, pathname: string, query: URLSearchParams): string {
-  const onKey = pathname.split('/').filter(Boolean).length > 1
-  if (query.has('uploads')) return method === 'POST' ? 'CreateMultipartUpload' : 'ListMultipartUploads'
-  if (query.has('uploadId')) {
-    const names: Record<string, string> = {
-      PUT: 'UploadPart',
-      POST: 'CompleteMultipartUpload',
-      DELETE: 'AbortMultipartUpload',
-      GET: 'ListParts',
-    }
-    return names[method] ?? method
-  }
-  const names: Record<string, string> = {
-    PUT: 'PutObject',
-    HEAD: 'HeadObject',
-    GET: 'GetObject',
-    DELETE: 'DeleteObject',
-  }
-  return onKey ? (names[method] ?? method) : `${method} bucket`
+/** The head, and a body that never gets to its end. */
+async function cut(answer: IncomingMessage, response: ServerResponse): Promise<void> {
+  response.writeHead(answer.statusCode ?? 500, { 'content-type': 'application/xml', 'content-length': 1000 })
+  await new Promise((resolve) => response.write('<?xml version="1.0"?>', resolve))
 }
 
 /** Lets so many bytes a second through, whoever asks. */
