@@ -60,7 +60,11 @@ export class S3Writable extends Writable {
    * optional, and a rejection that nobody handles is no unhandled rejection.
    */
   done(): Promise<S3WritableResult> {
-    this.#done ??= finished(this).then(() => this.#result as S3WritableResult)
+    this.#done ??= finished(this).then(() => {
+      // Node takes a stream that was ended and then destroyed for finished.
+      if (this.#result === undefined || !this.writableFinished) throw destroyedEarly()
+      return this.#result
+    })
     this.#done.catch(() => {})
     return this.#done
   }
@@ -68,11 +72,11 @@ export class S3Writable extends Writable {
   /** For `await using`: an upload that has not finished is aborted. Rejects where something of it may be left. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.writableFinished) return
-    const { errored } = this
+    const error: Error & { cleanupError?: Error } = destroyedEarly()
     const closed = finished(this).catch(() => {})
-    this.destroy()
+    this.destroy(error)
     await closed
-    if (this.errored !== errored) throw this.errored
+    if (error.cleanupError !== undefined) throw error.cleanupError
   }
 
   /** A tick after the constructor: what was aborted before may still be given to `pipeline`, which hears of it then. */
@@ -102,9 +106,12 @@ export class S3Writable extends Writable {
     )
   }
 
-  override _destroy(error: Error | null, callback: Callback): void {
-    const destroyed = new Error('The upload was destroyed before it finished')
-    const reason = error ?? Object.assign(destroyed, { code: 'ERR_STREAM_DESTROYED' })
+  override _destroy(given: Error | null, callback: Callback): void {
+    const reason = given ?? destroyedEarly()
+    // Without an error, Node tells pipeline and finished that a stream which was ended has finished. Where nobody
+    // listens, as to any stream destroyed without an error, there is nothing to tell.
+    const lies = this.writableEnded && !this.writableFinished && this.listenerCount('error') > 0
+    const error = given ?? (lies ? reason : null)
     void this.#upload.abort(reason).then(({ cleanupError, left, result }) => {
       this.#result ??= result
       if (error !== null) tell(error, { cleanupError, UploadId: left })
@@ -157,6 +164,10 @@ export interface S3Writable {
  */
 export function s3Writable(options: S3WritableOptions): S3Writable {
   return new S3Writable(options)
+}
+
+function destroyedEarly(): Error {
+  return Object.assign(new Error('The upload was destroyed before it finished'), { code: 'ERR_STREAM_DESTROYED' })
 }
 
 /** On a tick of its own, so that what a callback throws is not taken for a rejection. */

@@ -172,7 +172,7 @@ everySize(
     await t.rejects(leave(), { message: 'the caller gave up' })
     t.notOk(await isThere())
     t.same(await left(), [])
-    t.same(events, ['close'])
+    t.same(events, ['error', 'close'], "as Node's own streams do")
   },
 )
 
