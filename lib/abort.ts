@@ -37,10 +37,17 @@ export interface Aborted {
 
 /** Waits for what is under way, then removes what S3 has. Never rejects, and takes 30 s at most. */
 export async function cleanUp(requests: Requests, underWay: UnderWay): Promise<Aborted> {
-  const { created, answered, ended, giveUp, leaveParts } = underWay
+  const wait = underWay.answered === undefined ? LIMIT : ANSWER_LIMIT
+  const timer = setTimeout(underWay.giveUp, wait)
+  const aborted = await endUpload(requests, underWay)
+  clearTimeout(timer)
+  return aborted
+}
+
+async function endUpload(requests: Requests, underWay: UnderWay): Promise<Aborted> {
+  const { created, answered, ended, leaveParts } = underWay
   const limit = AbortSignal.timeout(LIMIT)
   let { UploadId } = underWay
-  const giveUpAnswer = setTimeout(giveUp, answered === undefined ? LIMIT : ANSWER_LIMIT)
   try {
     const result = answered && (await within(limit, orNothing(answered)))
     if (result !== undefined) return { result }
@@ -52,8 +59,6 @@ export async function cleanUp(requests: Requests, underWay: UnderWay): Promise<A
   } catch (cause) {
     const why = `what was stored of upload ${UploadId ?? '(not named yet)'} may be left. ${describeCause(cause)}`
     return { cleanupError: requests.error('ERR_S3_REQUEST', why, { UploadId, cause }) }
-  } finally {
-    clearTimeout(giveUpAnswer)
   }
 }
 

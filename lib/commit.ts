@@ -100,7 +100,6 @@ interface Commit {
 
 /** How long a look at what S3 made of a request may take, in milliseconds. */
 const LIMIT = 10_000
-const limit = (): AbortSignal => AbortSignal.timeout(LIMIT)
 
 /** Sends the request, and settles what an answer without an ETag (Ceph 16) or no answer at all leaves open. */
 async function settled(requests: Requests, commit: Commit): Promise<Answer & { ETag: string }> {
@@ -112,10 +111,10 @@ async function settled(requests: Requests, commit: Commit): Promise<Answer & { E
     if (answer.ETag) return { ...answer, ETag: answer.ETag }
     failure = requests.error('ERR_S3_INTEGRITY', `${operation} was answered without an ETag`, { operation })
   } catch (error) {
-    if (!(await mayHaveBeenDone(requests, commit, error as ServiceException, limit()))) throw error
+    if (!(await mayHaveBeenDone(requests, commit, error as ServiceException))) throw error
     failure = error
   }
-  const ETag = await provenETag(requests, commit.proof, limit())
+  const ETag = await provenETag(requests, commit.proof)
   if (ETag === undefined) throw failure
   return { ...answer, ETag }
 }
@@ -125,23 +124,18 @@ async function settled(requests: Requests, commit: Commit): Promise<Answer & { E
  * repeated request is answered: MinIO knows the upload no more, and a condition fails on our own object. Where Complete
  * had no answer at all, or only a server's error, the upload that is gone tells that it was carried out.
  */
-async function mayHaveBeenDone(
-  requests: Requests,
-  { UploadId }: Commit,
-  error: ServiceException,
-  limit: AbortSignal,
-): Promise<boolean> {
+async function mayHaveBeenDone(requests: Requests, { UploadId }: Commit, error: ServiceException): Promise<boolean> {
   const { name, $metadata: { httpStatusCode: status, attempts = 1 } = {} } = error
   if (name === 'NoSuchUpload') return attempts > 1
   if (UploadId === undefined) return status === 412 && attempts > 1
   const vague = status === undefined || status >= 500 || (status === 412 && attempts > 1)
-  return vague && (await look(requests, UploadId, limit)) === 'nothing'
+  return vague && (await look(requests, UploadId, AbortSignal.timeout(LIMIT))) === 'nothing'
 }
 
 /** The ETag of the object that is there, where it proves to be ours. */
-async function provenETag(requests: Requests, proof: Proof, limit: AbortSignal): Promise<string | undefined> {
+async function provenETag(requests: Requests, proof: Proof): Promise<string | undefined> {
   // Where HEAD is forbidden or fails there is no proof, and the first error stands.
-  const head = await requests.head(limit).catch(() => undefined)
+  const head = await requests.head(AbortSignal.timeout(LIMIT)).catch(() => undefined)
   if (head?.ETag === undefined || head.ContentLength !== proof.size) return undefined
   const sameETag = bare(head.ETag) === proof.ETag()
   const sameChecksum = head.ChecksumCRC32 !== undefined && proof.checksums().includes(head.ChecksumCRC32)

@@ -151,7 +151,7 @@ export class Requests {
         watch.moved()
         onTaken(taken)
       },
-      onAttempt: (slices) => watch.attempt(slices),
+      onSlices: (slices) => watch.sends(slices),
       onUrl: (url) => {
         this.url = url
       },
@@ -159,30 +159,31 @@ export class Requests {
     })
   }
 
-  /** Sends one request; again where it stood still, as often as the client tries. */
+  /** Sends one request; again where it stood still, as often as the client tries. `sent` counts those before. */
   async #send<Output>(
     place: Place,
     operation: string,
     command: (watch: StallWatch) => Promise<object>,
     signal: AbortSignal,
+    sent = 0,
   ): Promise<Output> {
     const { client, stallTimeout } = this.#options
-    const what = place.PartNumber === undefined ? operation : `${operation} ${place.PartNumber}`
-    for (let stalls = 0; ; ) {
-      const watch = new StallWatch(stallTimeout, this.#movement, signal)
-      try {
-        return await watch.settled(this.#attempt(command, watch))
-      } catch (cause) {
-        if (!watch.stalled) {
-          const attempts =
-            stalls === 0 ? undefined : stalls + ((cause as ServiceException | null)?.$metadata?.attempts ?? 1)
-          const why = `${what} failed. ${describeCause(cause)}`
-          throw this.error('ERR_S3_REQUEST', why, { ...place, operation, cause, attempts })
-        }
-        if (++stalls < (await maxAttempts(client)) && !signal.aborted) continue
-        const why = `${what} was sent ${stalls} times and each time stood still for ${stallTimeout} ms`
-        throw this.error('ERR_S3_STALLED', why, { ...place, operation, cause, attempts: stalls })
+    const watch = new StallWatch(stallTimeout, this.#movement, signal)
+    try {
+      return await watch.settled(this.#attempt(command, watch))
+    } catch (cause) {
+      const what = place.PartNumber === undefined ? operation : `${operation} ${place.PartNumber}`
+      if (!watch.stalled) {
+        const attempts = sent === 0 ? undefined : sent + ((cause as ServiceException | null)?.$metadata?.attempts ?? 1)
+        const why = `${what} failed. ${describeCause(cause)}`
+        throw this.error('ERR_S3_REQUEST', why, { ...place, operation, cause, attempts })
       }
+      const attempts = sent + 1
+      if (attempts < (await maxAttempts(client)) && !signal.aborted) {
+        return await this.#send(place, operation, command, signal, attempts)
+      }
+      const why = `${what} was sent ${attempts} times and each time stood still for ${stallTimeout} ms`
+      throw this.error('ERR_S3_STALLED', why, { ...place, operation, cause, attempts })
     }
   }
 

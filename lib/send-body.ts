@@ -4,8 +4,8 @@ import { PartBody, SLICE } from './part-body.js'
 export interface BodyHandling {
   /** Hears how many bytes of the current attempt have been given to the network. */
   onTaken: (taken: number) => void
-  /** Hears of each attempt, and of the slices that its body goes in; a small body goes whole. */
-  onAttempt: (slices: PartBody | undefined) => void
+  /** Hears of the slices that the body of an attempt goes in; a small body goes whole. */
+  onSlices: (slices: PartBody) => void
   /** Undefined: over https only. */
   unsignedPayload: boolean | undefined
   /** Hears the URL of the request, without its query. */
@@ -46,7 +46,7 @@ export function sendBody<C extends object>(command: C, handling: BodyHandling): 
   return command
 }
 
-/** The same for a command without a body of ours: its attempts are told. */
+/** Any command, with a body or without: its attempts are told. */
 export function tellAttempts<C extends object>(command: C, onAttempt: () => void): C {
   const { middlewareStack } = command as unknown as Command
   const tell: Middleware = (next) => (args) => {
@@ -67,11 +67,12 @@ function prepare({ unsignedPayload, onUrl }: BodyHandling): Middleware {
   }
 }
 
-function slice({ onTaken, onAttempt }: BodyHandling): Middleware {
+function slice({ onTaken, onSlices }: BodyHandling): Middleware {
   return (next) => (args) => {
     const { body } = args.request
-    const slices = body instanceof Uint8Array && body.length > SLICE ? new PartBody(body, onTaken) : undefined
-    onAttempt(slices)
-    return next(slices === undefined ? args : { ...args, request: { ...args.request, body: slices } })
+    if (!(body instanceof Uint8Array) || body.length <= SLICE) return next(args)
+    const slices = new PartBody(body, onTaken)
+    onSlices(slices)
+    return next({ ...args, request: { ...args.request, body: slices } })
   }
 }

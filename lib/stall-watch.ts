@@ -3,6 +3,8 @@ import type { PartBody } from './part-body.js'
 /** How long a request may go on after it was cancelled before it is no longer waited for, in milliseconds. */
 const GRACE = 5_000
 
+class Stall extends Error {}
+
 /** When anything of an upload last moved, in `performance.now()`'s milliseconds. */
 export interface Movement {
   last: number
@@ -16,20 +18,19 @@ export interface Movement {
 export class StallWatch {
   readonly #timeout: number
   readonly #upload: Movement
-  readonly #caller: AbortSignal | undefined
+  readonly #caller: AbortSignal
   readonly #cancel = new AbortController()
   #body: PartBody | undefined
   #last = 0
   #timer: NodeJS.Timeout | undefined
-  #stalled = false
 
   /** A `timeout` of 0 never ends; the caller's signal cancels all the same. */
-  constructor(timeout: number, upload: Movement, caller: AbortSignal | undefined) {
+  constructor(timeout: number, upload: Movement, caller: AbortSignal) {
     this.#timeout = timeout
     this.#upload = upload
     this.#caller = caller
-    if (caller?.aborted) this.#cancel.abort(caller.reason)
-    caller?.addEventListener('abort', this.#onCaller)
+    if (caller.aborted) this.#cancel.abort(caller.reason)
+    caller.addEventListener('abort', this.#onCaller)
     this.moved()
     if (timeout > 0) this.#arm(timeout)
   }
@@ -40,15 +41,15 @@ export class StallWatch {
 
   /** Whether it was this watch that cancelled the request. */
   get stalled(): boolean {
-    return this.#stalled
+    return this.signal.reason instanceof Stall
   }
 
-  /** Another attempt begins, with slices of its own where its body is large enough. */
-  attempt(body: PartBody | undefined): void {
+  /** The attempt that has just begun sends these. */
+  sends(body: PartBody): void {
     this.#body = body
-    this.moved()
   }
 
+  /** An attempt began, some of its bytes were taken, or its answer came. */
   moved(): void {
     this.#last = performance.now()
     this.#upload.last = this.#last
@@ -74,12 +75,12 @@ export class StallWatch {
 
   #end(): void {
     clearTimeout(this.#timer)
-    this.#caller?.removeEventListener('abort', this.#onCaller)
+    this.#caller.removeEventListener('abort', this.#onCaller)
     this.moved()
   }
 
   readonly #onCaller = (): void => {
-    this.#cancel.abort(this.#caller?.reason)
+    this.#cancel.abort(this.#caller.reason)
   }
 
   #arm(wait: number): void {
@@ -93,7 +94,6 @@ export class StallWatch {
       this.#arm(left)
       return
     }
-    this.#stalled = true
-    this.#cancel.abort(new Error(`it stood still for ${this.#timeout} ms`))
+    this.#cancel.abort(new Stall(`it stood still for ${this.#timeout} ms`))
   }
 }
