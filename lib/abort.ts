@@ -37,19 +37,18 @@ export interface Aborted {
 
 /** Waits for what is under way, then removes what S3 has. Never rejects, and takes 30 s at most. */
 export async function cleanUp(requests: Requests, underWay: UnderWay): Promise<Aborted> {
-  const wait = underWay.answered === undefined ? LIMIT : ANSWER_LIMIT
-  const timer = setTimeout(underWay.giveUp, wait)
   const aborted = await endUpload(requests, underWay)
-  clearTimeout(timer)
+  // A Create that has not answered within the limit must not keep the process.
+  underWay.giveUp()
   return aborted
 }
 
 async function endUpload(requests: Requests, underWay: UnderWay): Promise<Aborted> {
-  const { created, answered, ended, leaveParts } = underWay
+  const { created, answered, ended, leaveParts, giveUp } = underWay
   const limit = AbortSignal.timeout(LIMIT)
   let { UploadId } = underWay
   try {
-    const result = answered && (await within(limit, orNothing(answered)))
+    const result = answered && (await within(limit, answerOf(answered, giveUp)))
     if (result !== undefined) return { result }
     if (created !== undefined) UploadId = await within(limit, orNothing(created))
     await within(limit, ended)
@@ -60,6 +59,17 @@ async function endUpload(requests: Requests, underWay: UnderWay): Promise<Aborte
     const why = `what was stored of upload ${UploadId ?? '(not named yet)'} may be left. ${describeCause(cause)}`
     return { cleanupError: requests.error('ERR_S3_REQUEST', why, { UploadId, cause }) }
   }
+}
+
+/** The object, where Complete was carried out. Cancelled in time, its own look at what S3 made of it still decides. */
+async function answerOf(
+  answered: Promise<S3WritableResult>,
+  giveUp: () => void,
+): Promise<S3WritableResult | undefined> {
+  const timer = setTimeout(giveUp, ANSWER_LIMIT)
+  const result = await orNothing(answered)
+  clearTimeout(timer)
+  return result
 }
 
 function orNothing<T>(promise: Promise<T>): Promise<T | undefined> {
