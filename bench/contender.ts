@@ -7,9 +7,8 @@ import { pipeline } from 'node:stream/promises'
 import { S3Client } from '@aws-sdk/client-s3'
 import { Upload } from '@aws-sdk/lib-storage'
 import { s3Writable } from 's3-writable'
+import { KiB, MiB } from '../test/support/bytes.js'
 
-const KiB = 1024
-const MiB = 1024 * KiB
 const partSize = 8 * MiB
 const object = { Bucket: 'bench', Key: 'object' }
 

@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import t, { type Test } from 'tap'
 import { type BeforeComplete, s3Writable } from '../lib/index.js'
 import { bytes, KiB, MiB, multipartETag, P, sha256 } from './support/bytes.js'
+import { deferred } from './support/deferred.js'
 import { type Fault, faultProxy } from './support/fault-proxy.js'
 import type { Seen } from './support/seen.js'
 import { head, isMinio, makeBucket, s3Client, stored, unfinishedUploads } from './support/store.js'
@@ -14,10 +15,7 @@ type Size = keyof typeof SIZES
 const KEYS = Object.keys(SIZES) as Size[]
 
 t.test('finish comes after the answer to the request that makes the object', async (t) => {
-  let release = (): void => {}
-  const held = new Promise<void>((resolve) => {
-    release = resolve
-  })
+  const { promise: held, resolve: release } = deferred()
   const proxy = await faultProxy(t, {
     fault: ({ operation }) => (operation === 'CompleteMultipartUpload' ? { do: 'hold', until: held } : undefined),
   })

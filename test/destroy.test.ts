@@ -4,8 +4,9 @@ import { AbortMultipartUploadCommand, ListPartsCommand } from '@aws-sdk/client-s
 import t, { type Test } from 'tap'
 import { type S3Writable, type S3WritableError, type S3WritableOptions, s3Writable } from '../lib/index.js'
 import { bytes, KiB, MiB, P, pieces, sha256 } from './support/bytes.js'
+import { deferred } from './support/deferred.js'
 import { endedWell } from './support/ended.js'
-import { type Fault, type FaultProxy, faultProxy } from './support/fault-proxy.js'
+import { denied, type Fault, type FaultProxy, faultProxy } from './support/fault-proxy.js'
 import type { Seen } from './support/seen.js'
 import { head, makeBucket, s3Client, unfinishedUploads } from './support/store.js'
 
@@ -14,7 +15,6 @@ const holding =
   (operation: string) =>
   (seen: Seen): Fault | undefined =>
     seen.operation === operation ? { do: 'hold', until: never } : undefined
-const denied: Fault = { do: 'answer', status: 403, body: '<Error><Code>AccessDenied</Code></Error>' }
 
 interface Given {
   upload: S3Writable
@@ -171,10 +171,7 @@ t.test('a source that is closed too early publishes nothing', async (t) => {
 })
 
 t.test('a part that S3 stores after the abort is removed all the same', async (t) => {
-  let release = (): void => {}
-  const until = new Promise<void>((resolve) => {
-    release = resolve
-  })
+  const { promise: until, resolve: release } = deferred()
   const { upload, Bucket, proxy } = await given(t, ({ operation, PartNumber, attempt }) => {
     if (PartNumber === 2 && operation === 'UploadPart') return { do: 'pass on late', until }
     // The first look is made to wait until the late part is on its way to the store.

@@ -6,7 +6,8 @@ import type { S3ClientConfig } from '@aws-sdk/client-s3'
 import t, { type Test } from 'tap'
 import { S3WritableError, s3Writable } from '../lib/index.js'
 import { bytes, KiB, MiB, P, zeros } from './support/bytes.js'
-import { type Fault, type FaultProxy, faultProxy } from './support/fault-proxy.js'
+import { deferred } from './support/deferred.js'
+import { denied, type Fault, type FaultProxy, faultProxy } from './support/fault-proxy.js'
 import type { Seen } from './support/seen.js'
 import {
   accessKeyId,
@@ -134,14 +135,9 @@ async function failing(t: Test, fault: (seen: Seen) => Fault | undefined, size =
   t.notOk(await head(Bucket, 'k'))
   return { proxy, Bucket, error, upload }
 }
-const denied = (): Fault => ({
-  do: 'answer',
-  status: 403,
-  body: '<Error><Code>AccessDenied</Code><Message>Denied</Message></Error>',
-})
 
 t.test('a part that fails ends the upload: the first error stays, and nothing is left', async (t) => {
-  const { error, Bucket, proxy } = await failing(t, ({ PartNumber }) => (PartNumber === 2 ? denied() : undefined))
+  const { error, Bucket, proxy } = await failing(t, ({ PartNumber }) => (PartNumber === 2 ? denied : undefined))
   t.match(error, {
     name: 'AccessDenied',
     code: 'ERR_S3_REQUEST',
@@ -195,10 +191,7 @@ t.test('an upload that S3 opens without a name is an error', async (t) => {
 })
 
 t.test('an upload that fails while Create is on its way is aborted once Create has answered', async (t) => {
-  let release = (): void => {}
-  const until = new Promise<void>((resolve) => {
-    release = resolve
-  })
+  const { promise: until, resolve: release } = deferred()
   const proxy = await faultProxy(t, {
     fault: ({ operation }) => (operation === 'CreateMultipartUpload' ? { do: 'hold', until } : undefined),
   })
@@ -237,7 +230,7 @@ t.test('a PutObject on its way is cancelled with its stream, and publishes nothi
 t.test('parts that are listed after the abort are aborted again', async (t) => {
   const listed = '<ListPartsResult><Part><PartNumber>1</PartNumber></Part></ListPartsResult>'
   const { proxy, Bucket } = await failing(t, ({ operation, attempt, PartNumber }) => {
-    if (PartNumber === 2) return denied()
+    if (PartNumber === 2) return denied
     return operation === 'ListParts' && attempt === 1 ? { do: 'answer', status: 200, body: listed } : undefined
   })
   t.equal(proxy.of('AbortMultipartUpload').length, 2)
@@ -245,10 +238,28 @@ t.test('parts that are listed after the abort are aborted again', async (t) => {
   t.same(await unfinishedUploads(Bucket), [])
 })
 
+t.test('an upload is gone where its parts are an empty list, or where the store says NoSuchKey', async (t) => {
+  const answers: Fault[] = [
+    { do: 'answer', status: 200, body: '<ListPartsResult/>' },
+    // As Ceph says it.
+    { do: 'answer', status: 404, body: '<Error><Code>NoSuchKey</Code></Error>' },
+  ]
+  for (const answer of answers) {
+    const { proxy, Bucket, error } = await failing(t, ({ operation, PartNumber }) => {
+      if (PartNumber === 2) return denied
+      return operation === 'ListParts' ? answer : undefined
+    })
+    t.equal(error.cleanupError, undefined)
+    t.equal(proxy.of('AbortMultipartUpload').length, 1)
+    t.equal(proxy.of('ListParts').length, 1)
+    t.same(await unfinishedUploads(Bucket), [])
+  }
+})
+
 t.test('who may not list the parts aborts twice', async (t) => {
   const { proxy, Bucket, error } = await failing(t, ({ operation, PartNumber }) => {
-    if (PartNumber === 2) return { ...denied(), body: '<Error><Code>First</Code></Error>' } as Fault
-    return operation === 'ListParts' ? denied() : undefined
+    if (PartNumber === 2) return { ...denied, body: '<Error><Code>First</Code></Error>' }
+    return operation === 'ListParts' ? denied : undefined
   })
   t.match(error, { name: 'First', cleanupError: undefined })
   t.equal(proxy.of('AbortMultipartUpload').length, 2)
@@ -266,7 +277,7 @@ async function removed(t: Test, { proxy, Bucket }: { proxy: FaultProxy; Bucket: 
 
 t.test('an abort that fails hangs on the first error, and names the upload', async (t) => {
   const result = await failing(t, ({ operation, PartNumber }) =>
-    PartNumber === 2 || operation === 'AbortMultipartUpload' ? denied() : undefined,
+    PartNumber === 2 || operation === 'AbortMultipartUpload' ? denied : undefined,
   )
   const { error } = result
   t.match(error, { name: 'AccessDenied', operation: 'UploadPart', PartNumber: 2 })
@@ -280,7 +291,7 @@ t.test('an abort that fails hangs on the first error, and names the upload', asy
 
 t.test('an abort that fails hangs on a foreign error too, and is the error where there was none', async (t) => {
   const proxy = await faultProxy(t, {
-    fault: ({ operation }) => (operation === 'AbortMultipartUpload' ? denied() : undefined),
+    fault: ({ operation }) => (operation === 'AbortMultipartUpload' ? denied : undefined),
   })
   const client = s3Client(t, { endpoint: proxy.url })
   const Bucket = await makeBucket(t)
@@ -302,16 +313,13 @@ t.test('an abort that fails hangs on a foreign error too, and is the error where
 })
 
 t.test('an endless source stops when the destination fails, though no write is pending', async (t) => {
-  let release = (): void => {}
-  const proxy = await faultProxy(t, { fault: ({ PartNumber }) => (PartNumber === 1 ? denied() : undefined) })
+  const { promise: closed, resolve: release } = deferred()
+  const proxy = await faultProxy(t, { fault: ({ PartNumber }) => (PartNumber === 1 ? denied : undefined) })
   const client = s3Client(t, { endpoint: proxy.url })
   const Bucket = await makeBucket(t)
   const source = new Readable({ read() {} })
   source.push(bytes(P + 1))
-  source.on('close', () => release())
-  const closed = new Promise<void>((resolve) => {
-    release = resolve
-  })
+  source.on('close', release)
   await t.rejects(pipeline(source, s3Writable({ client, Bucket, Key: 'k', partSize: P })), {
     name: 'AccessDenied',
     PartNumber: 1,
@@ -321,10 +329,7 @@ t.test('an endless source stops when the destination fails, though no write is p
 })
 
 t.test('the object appears if destroy comes too late, and result says so', async (t) => {
-  let release = (): void => {}
-  const until = new Promise<void>((resolve) => {
-    release = resolve
-  })
+  const { promise: until, resolve: release } = deferred()
   const proxy = await faultProxy(t, {
     fault: ({ operation }) => (operation === 'CompleteMultipartUpload' ? { do: 'hold', until } : undefined),
   })
@@ -340,4 +345,22 @@ t.test('the object appears if destroy comes too late, and result says so', async
   await t.rejects(upload.done(), error)
   t.match(upload.result, { size: 12 * MiB, parts: 3 })
   t.equal((await head(Bucket, 'k'))?.ContentLength, 12 * MiB)
+})
+
+t.test('destroyed too late and without an error, done() tells of the destroy, and result of the object', async (t) => {
+  const { promise: until, resolve: release } = deferred()
+  const proxy = await faultProxy(t, {
+    fault: ({ operation }) => (operation === 'CompleteMultipartUpload' ? { do: 'hold', until } : undefined),
+  })
+  const client = s3Client(t, { endpoint: proxy.url })
+  const Bucket = await makeBucket(t)
+  const upload = s3Writable({ client, Bucket, Key: 'k', partSize: P })
+  upload.end(bytes(12 * MiB))
+  await proxy.came('CompleteMultipartUpload')
+  const closed = new Promise((resolve) => upload.on('close', resolve))
+  upload.destroy()
+  release()
+  await closed
+  await t.rejects(upload.done(), { code: 'ERR_STREAM_DESTROYED' })
+  t.match(upload.result, { size: 12 * MiB, parts: 3 })
 })

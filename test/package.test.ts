@@ -5,18 +5,17 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { bytes, sha256 } from './support/bytes.js'
+import { plainEnv } from './support/program.js'
 import { endpoint, makeBucket, region, stored } from './support/store.js'
 
 const ROOT = join(import.meta.dirname, '..')
 const BIN = join(ROOT, 'node_modules/.bin')
 const folder = emptyFolder(t)
-// Without tap's own loader and coverage, which are not the user's.
-const { NODE_OPTIONS: _, NODE_V8_COVERAGE: __, ...env } = process.env
 const exec = promisify(execFile)
 
 /** What a program answers; where it fails, the error holds its output. */
 async function run(cwd: string, command: string, ...args: string[]): Promise<string> {
-  const { stdout } = await exec(command, args, { cwd, env, maxBuffer: 64 * 1024 * 1024 })
+  const { stdout } = await exec(command, args, { cwd, env: plainEnv, maxBuffer: 64 * 1024 * 1024 })
   return stdout
 }
 

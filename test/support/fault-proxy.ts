@@ -36,6 +36,12 @@ export type Fault =
   /** Pass the request on, and change the answer's body. */
   | { do: 'rewrite'; body: (body: string) => string }
 
+export const denied = {
+  do: 'answer',
+  status: 403,
+  body: '<Error><Code>AccessDenied</Code><Message>Denied</Message></Error>',
+} as const satisfies Fault
+
 export interface ProxyOptions {
   /** Speak https to the client. What is behind stays as it is. */
   tls?: boolean

@@ -7,17 +7,20 @@ export interface Ran {
   stderr: string
 }
 
-/** Runs a TypeScript program as `tsx` does, without tap's loader and coverage, to its end. */
+/** Without tap's own loader and coverage, which are not the user's and take memory. */
+const { NODE_OPTIONS: _, NODE_V8_COVERAGE: __, ...plain } = process.env
+export const plainEnv: NodeJS.ProcessEnv = plain
+
+/** Runs a TypeScript program as `tsx` does, to its end. */
 export async function runProgram(
   program: string,
   args: string[],
   env: NodeJS.ProcessEnv = {},
   cwd = '.',
 ): Promise<Ran> {
-  const { NODE_OPTIONS: _, NODE_V8_COVERAGE: __, ...inherited } = process.env
   const child = spawn(process.execPath, ['--import', 'tsx', program, ...args], {
     cwd,
-    env: { ...inherited, ...env },
+    env: { ...plainEnv, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const code = new Promise<number | null>((resolve, reject) => child.on('error', reject).on('close', resolve))
