@@ -57,7 +57,7 @@ const MOMENTS: Record<string, Moment> = {
     fault: holding('UploadPart'),
     reach: async ({ upload, proxy }) => {
       upload.write(bytes(3 * P))
-      await proxy.came('UploadPart')
+      await proxy.came({ operation: 'UploadPart' })
     },
   },
   'while a write waits for a buffer': {
@@ -65,22 +65,21 @@ const MOMENTS: Record<string, Moment> = {
     options: { concurrency: 1 },
     reach: async ({ upload, proxy }) => {
       for (let i = 0; i < 4; i++) upload.write(bytes(P))
-      await proxy.came('UploadPart')
+      await proxy.came({ operation: 'UploadPart' })
     },
   },
   'while PutObject is on its way': {
     fault: holding('PutObject'),
     reach: async ({ upload, proxy }) => {
       upload.end(bytes(KiB))
-      await proxy.came('PutObject')
+      await proxy.came({ operation: 'PutObject' })
     },
   },
   'while the last part is on its way': {
     fault: ({ PartNumber }) => (PartNumber === 3 ? { do: 'hold', until: never } : undefined),
     reach: async ({ upload, proxy }) => {
       upload.end(bytes(2 * P + 1))
-      while (!proxy.seen.some(({ PartNumber }) => PartNumber === 3))
-        await new Promise((resolve) => setTimeout(resolve, 5))
+      await proxy.came({ PartNumber: 3 })
     },
   },
 }
@@ -114,7 +113,7 @@ t.test('destroyed without an error while it commits, it does not look finished t
     const { upload, proxy, Bucket } = await given(t, holding(operation))
     const sent = pipeline(Readable.from([bytes(size)]), upload)
     const finish = finished(upload)
-    await proxy.came(operation)
+    await proxy.came({ operation })
     upload.destroy()
     await t.rejects(sent, { code: 'ERR_STREAM_DESTROYED' })
     await t.rejects(finish, { code: 'ERR_STREAM_DESTROYED' })
@@ -122,7 +121,7 @@ t.test('destroyed without an error while it commits, it does not look finished t
     // Nobody listens: no error that would end the process.
     const silent = await given(t, holding(operation))
     silent.upload.end(bytes(size))
-    await silent.proxy.came(operation)
+    await silent.proxy.came({ operation })
     const closed = new Promise((resolve) => silent.upload.on('close', resolve))
     silent.upload.destroy()
     await closed
@@ -180,8 +179,7 @@ t.test('a part that S3 stores after the abort is removed all the same', async (t
   })
   upload.on('error', () => {})
   upload.write(bytes(2 * P + 1))
-  await proxy.came('UploadPart', 'whole')
-  while (!proxy.seen.some(({ PartNumber, whole }) => PartNumber === 2 && whole)) await new Promise(setImmediate)
+  await proxy.came({ operation: 'UploadPart', PartNumber: 2, whole: true })
   const error = new Error('enough')
   upload.destroy(error)
   await t.rejects(upload.done(), error)
@@ -214,7 +212,7 @@ t.test('whatever is never answered, the end comes within its limit, and says wha
   await Promise.all([
     ends('CreateMultipartUpload', async ({ upload, proxy }) => {
       upload.write(bytes(P + 1))
-      await proxy.came('CreateMultipartUpload')
+      await proxy.came({ operation: 'CreateMultipartUpload' })
     }),
     ends('AbortMultipartUpload', async ({ upload }) => {
       upload.write(bytes(P + 1))
@@ -222,7 +220,7 @@ t.test('whatever is never answered, the end comes within its limit, and says wha
     }),
     ends('CompleteMultipartUpload', async ({ upload, proxy }) => {
       upload.end(bytes(P + 1))
-      await proxy.came('CompleteMultipartUpload')
+      await proxy.came({ operation: 'CompleteMultipartUpload' })
     }),
   ])
 })

@@ -61,8 +61,8 @@ export interface FaultProxy {
   /** How many connections were opened. */
   connections: () => number
   of: (operation: string) => Seen[]
-  /** Resolves when such a request has come, its whole body where that is asked for; at once where it has already. */
-  came: (operation: string, what?: 'head' | 'whole') => Promise<void>
+  /** Resolves when a request has come that is so, at once where it has already. */
+  came: (so: Partial<Seen>) => Promise<void>
 }
 
 /** A real proxy in front of the S3 under test, `Host` unchanged because it is signed. Ends with the test. */
@@ -82,7 +82,7 @@ export async function faultProxy(t: Pick<Test, 'teardown'>, options: ProxyOption
       if (options.dropIdle === true) setTimeout(() => socket.destroy(), 1)
     })
     const fault = options.fault?.(was)
-    arrivals.emit('head')
+    arrivals.emit('arrival')
     if (fault?.do === 'ignore') return
     if (fault?.do === 'hold') await fault.until
     const passes = fault?.do !== 'answer' && fault?.do !== 'swallow'
@@ -101,7 +101,7 @@ export async function faultProxy(t: Pick<Test, 'teardown'>, options: ProxyOption
       return
     }
     was.whole = true
-    arrivals.emit('whole')
+    arrivals.emit('arrival')
     options.onXml?.(was, Buffer.concat(kept).toString())
     if (fault?.do === 'swallow') return
     if (fault?.do === 'answer') {
@@ -158,8 +158,11 @@ export async function faultProxy(t: Pick<Test, 'teardown'>, options: ProxyOption
     seen,
     connections: () => opened,
     of,
-    came: async (operation, what = 'head') => {
-      while (!of(operation).some(({ whole }) => whole || what === 'head')) await once(arrivals, what)
+    came: async (so) => {
+      const facts = Object.entries(so) as [keyof Seen, unknown][]
+      while (!seen.some((request) => facts.every(([name, value]) => request[name] === value))) {
+        await once(arrivals, 'arrival')
+      }
     },
   }
 }
