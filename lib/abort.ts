@@ -1,14 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { S3WritableResult } from './commit.js'
-import { describeCause, type ServiceException } from './errors.js'
+import { answeredStatus, describeCause, type ServiceException } from './errors.js'
 import type { Requests } from './requests.js'
 
 /** All of the clean-up ends within this time, in milliseconds. */
 const LIMIT = 30_000
 /** So long the answer to Complete is waited for, in milliseconds: what is stored has still to be removed. */
 const ANSWER_LIMIT = 8_000
-/** Between two looks, in milliseconds; it doubles. */
+/** Between two looks, or two tries, in milliseconds; it doubles. */
 const PAUSE = 100
+/** How often in all a request of the clean-up is tried. */
+const TRIES = 5
 
 /** What an upload had under way when it was given up. */
 export interface UnderWay {
@@ -81,7 +83,7 @@ function orNothing<T>(promise: Promise<T>): Promise<T | undefined> {
  * money for ever: so look, and abort again, until nothing is left.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html
  */
-async function removeUpload(requests: Requests, UploadId: string, limit: AbortSignal): Promise<void> {
+export async function removeUpload(requests: Requests, UploadId: string, limit: AbortSignal): Promise<void> {
   await abort(requests, UploadId, limit)
   let left = await look(requests, UploadId, limit)
   for (let pause = PAUSE; left === 'parts'; pause *= 2) {
@@ -95,9 +97,24 @@ async function removeUpload(requests: Requests, UploadId: string, limit: AbortSi
 
 async function abort(requests: Requests, UploadId: string, limit: AbortSignal): Promise<void> {
   try {
-    await requests.abort(UploadId, limit)
+    await persistently(limit, () => requests.abort(UploadId, limit))
   } catch (error) {
     if (!isGone(error)) throw error
+  }
+}
+
+/**
+ * Sends again what S3 has not refused, beside the client's own attempts: what ended the upload, a network that was away
+ * for a moment say, must not end its clean-up too.
+ */
+export async function persistently<T>(limit: AbortSignal, send: () => Promise<T>, tries = 1): Promise<T> {
+  try {
+    return await send()
+  } catch (error) {
+    const refused = (answeredStatus(error) ?? 500) < 500
+    if (refused || tries === TRIES || limit.aborted) throw error
+    await sleep(PAUSE * 2 ** tries, undefined, { signal: limit })
+    return await persistently(limit, send, tries + 1)
   }
 }
 
@@ -108,7 +125,7 @@ export async function look(
   limit: AbortSignal,
 ): Promise<'nothing' | 'parts' | 'unknown'> {
   try {
-    const { Parts = [] } = await requests.listParts(UploadId, limit)
+    const { Parts = [] } = await persistently(limit, () => requests.listParts(UploadId, limit))
     return Parts.length === 0 ? 'nothing' : 'parts'
   } catch (error) {
     return isGone(error) ? 'nothing' : 'unknown'
@@ -116,7 +133,7 @@ export async function look(
 }
 
 /** NoSuchUpload; Ceph says NoSuchKey. */
-function isGone(error: unknown): boolean {
+export function isGone(error: unknown): boolean {
   const { name, $metadata } = error as ServiceException
   return name === 'NoSuchUpload' || (name === 'NoSuchKey' && $metadata?.httpStatusCode === 404)
 }

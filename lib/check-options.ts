@@ -1,6 +1,7 @@
 import { wholeChecksum } from './checksum.js'
 import { invalidOption } from './errors.js'
-import type { CheckedOptions, S3ClientLike, S3WritableOptions } from './options.js'
+import type { CheckedOptions, Resume, S3ClientLike, S3WritableOptions } from './options.js'
+import { isForCreateOnly, isVerifiedHere } from './parameters.js'
 import { MAX_PART_SIZE, MAX_PARTS, MIN_PART_SIZE, MiB, partSizeFor, partSizes } from './part-size.js'
 
 const OWN = [
@@ -17,6 +18,7 @@ const OWN = [
   'beforeComplete',
   'signal',
   'highWaterMark',
+  'resume',
 ]
 
 /** What S3 does not take together. The types say so too; this is for those who do not use them. */
@@ -54,6 +56,7 @@ export function checkOptions(options: S3WritableOptions): CheckedOptions {
   for (const name of Object.keys(given)) checkKnown(name, given[name])
   checkCombinations(given)
   checkChecksums(given)
+  const resume = checkResume(given)
 
   const partSize = integer(given, 'partSize', MIN_PART_SIZE, MAX_PART_SIZE) ?? 8 * MiB
   const maxParts = integer(given, 'maxParts', 1, MAX_PARTS) ?? MAX_PARTS
@@ -70,6 +73,9 @@ export function checkOptions(options: S3WritableOptions): CheckedOptions {
     ContentLength,
     // A length that is known fits in equal parts, so nothing need grow.
     sizes: partSizes(fitting, maxParts, equalParts || ContentLength !== undefined),
+    maxParts,
+    equalParts,
+    resume,
     concurrency: integer(given, 'concurrency', 1, Number.MAX_SAFE_INTEGER) ?? 4,
     unsignedPayload: typed(given, 'unsignedPayload', 'boolean'),
     stallTimeout: integer(given, 'stallTimeout', 0, MAX_TIMER) ?? 120_000,
@@ -80,14 +86,14 @@ export function checkOptions(options: S3WritableOptions): CheckedOptions {
   }
 }
 
-function checkClient(client: unknown): void {
+export function checkClient(client: unknown): void {
   const { send, config } = (client ?? {}) as Partial<S3ClientLike>
   if (typeof send === 'function' && typeof config === 'object' && config !== null) return
   const expected = 'an S3 client with send() and config, such as new S3Client() of @aws-sdk/client-s3'
   throw invalidOption('ERR_INVALID_ARG_TYPE', 'client', expected, client)
 }
 
-function checkName(name: string, value: unknown): void {
+export function checkName(name: string, value: unknown): void {
   if (typeof value !== 'string') throw invalidOption('ERR_INVALID_ARG_TYPE', name, 'a string', value)
   if (value === '') throw invalidOption('ERR_INVALID_ARG_VALUE', name, 'a string that is not empty', value)
 }
@@ -140,20 +146,52 @@ function checkChecksums(given: Record<string, unknown>): void {
   }
 }
 
+/** What Create took cannot be changed, and a hash of the whole cannot be made of the rest. */
+function checkResume(given: Record<string, unknown>): Resume | undefined {
+  const { resume } = given
+  if (resume === undefined) return undefined
+  const { UploadId, ...point } = Object(resume) as Record<string, unknown>
+  if (resume !== true && typeof UploadId !== 'string') {
+    const expected = 'true, an object with an UploadId, or what resumePoint() resolved with'
+    throw invalidOption('ERR_INVALID_ARG_TYPE', 'resume', expected, resume)
+  }
+  if (resume !== true) checkName('resume.UploadId', UploadId)
+  for (const name of Object.keys(given).filter(isForCreateOnly)) {
+    const expected = 'left out where "resume" is given: CreateMultipartUpload took it, and it cannot be changed'
+    throw invalidOption('ERR_INVALID_ARG_VALUE', name, expected, given[name])
+  }
+  if (point.offset === undefined) return resume as Resume
+  const least = integer(point, 'offset', 0, Number.MAX_SAFE_INTEGER, 'resume.offset') === 0 ? 0 : 1
+  if (integer(point, 'parts', least, MAX_PARTS, 'resume.parts') === undefined) {
+    throw invalidOption('ERR_INVALID_ARG_TYPE', 'resume.parts', 'given where "resume.offset" is', undefined)
+  }
+  for (const name of Object.keys(given).filter(isVerifiedHere)) {
+    const expected = 'left out where "resume" has an offset: the bytes before it are not read'
+    throw invalidOption('ERR_INVALID_ARG_VALUE', name, expected, given[name])
+  }
+  return resume as Resume
+}
+
 function checkSignal(signal: unknown): void {
   if (signal === undefined) return
   if (typeof signal === 'object' && signal !== null && 'aborted' in signal) return
   throw invalidOption('ERR_INVALID_ARG_TYPE', 'signal', 'an AbortSignal', signal)
 }
 
-function integer(given: Record<string, unknown>, name: string, least: number, most: number): number | undefined {
+function integer(
+  given: Record<string, unknown>,
+  name: string,
+  least: number,
+  most: number,
+  told = name,
+): number | undefined {
   const value = given[name]
   if (value === undefined) return undefined
   const expected =
     most === Number.MAX_SAFE_INTEGER ? `a whole number, ${least} or more` : `a whole number from ${least} to ${most}`
-  if (typeof value !== 'number') throw invalidOption('ERR_INVALID_ARG_TYPE', name, expected, value)
+  if (typeof value !== 'number') throw invalidOption('ERR_INVALID_ARG_TYPE', told, expected, value)
   if (Number.isInteger(value) && value >= least && value <= most) return value
-  throw invalidOption('ERR_OUT_OF_RANGE', name, expected, value)
+  throw invalidOption('ERR_OUT_OF_RANGE', told, expected, value)
 }
 
 interface Typed {

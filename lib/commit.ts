@@ -1,7 +1,7 @@
 import type { CompleteMultipartUploadCommandOutput, PutObjectCommandOutput } from '@aws-sdk/client-s3'
-import { look } from './abort.js'
+import { look, persistently } from './abort.js'
 import { crc32Base64 } from './checksum.js'
-import type { ServiceException } from './errors.js'
+import { answeredStatus, type ServiceException } from './errors.js'
 import {
   bare,
   compositeChecksum,
@@ -30,6 +30,8 @@ export interface S3WritableResult extends Omit<Answer, 'Bucket' | 'Key' | 'ETag'
   size: number
   /** Parts in the object; 1 where one PutObject made it. */
   parts: number
+  /** With `resume`: bytes that S3 held before, and that were not sent again. */
+  skipped?: number
 }
 
 /** One request for an object of at most one part. */
@@ -42,52 +44,58 @@ export async function putObject(requests: Requests, sent: SentBody): Promise<S3W
   }
   const commit = { operation: 'PutObject', send: () => requests.put(sent), proof }
   const answer = await settled(requests, commit)
-  return {
-    ...answer,
-    ...requests.names,
-    Location: requests.url,
-    size,
-    parts: 1,
-  }
+  return Object.assign(answer, requests.names, { Location: requests.url, size, parts: 1 })
+}
+
+/** An upload whose parts are all stored. */
+export interface FullUpload {
+  UploadId: string
+  parts: StoredPart[]
+  /** All that the parts hold. */
+  whole: Whole
+  /** What the stream brought of it … */
+  came: Whole
+  /** … behind so many parts that an earlier one had stored. */
+  before: number
 }
 
 /** Makes the object out of its parts, and checks that S3 made it of what the producer wrote. */
 export async function completeUpload(
   requests: Requests,
-  UploadId: string,
-  parts: StoredPart[],
-  whole: Whole,
+  { UploadId, parts, whole, came, before }: FullUpload,
   signal: AbortSignal,
 ): Promise<S3WritableResult> {
-  const missing = whatIsMissing(parts, whole)
+  const missing = whatIsMissing(parts, came, before)
   if (missing !== undefined) throw requests.error('ERR_S3_INTEGRITY', missing, { UploadId })
-  const proof = {
-    size: whole.size,
-    ETag: () => multipartETag(parts),
-    checksums: () => [compositeChecksum(parts), crc32Base64(whole.crc)],
-  }
+  const proof = proofOf(parts, whole)
   const operation = 'CompleteMultipartUpload'
   const listed = parts.map((part) => part.listed)
   const send = (): Promise<Answer> => requests.complete(UploadId, listed, whole, signal)
   const answer = await settled(requests, { operation, UploadId, send, proof })
-  const wrong = wrongETag(answer.ETag, parts)
+  const wrong = wrongETag(answer, parts, requests.names.Bucket)
   if (wrong !== undefined) throw requests.error('ERR_S3_INTEGRITY', wrong, { UploadId, operation })
   const Location = answer.Location ?? requests.url
-  return {
-    ...answer,
-    ...requests.names,
-    Location,
-    UploadId,
-    size: whole.size,
-    parts: parts.length,
-  }
+  return Object.assign(answer, requests.names, { Location, UploadId, size: whole.size, parts: parts.length })
 }
 
 /** What an object must show to be known as ours: the size, and the ETag or a checksum. */
 interface Proof {
   size: number
   ETag: () => string | undefined
-  checksums: () => string[]
+  checksums: () => (string | undefined)[]
+}
+
+function proofOf(parts: StoredPart[], { crc, size }: Whole): Proof {
+  return {
+    size,
+    ETag: () => multipartETag(parts),
+    checksums: () => [compositeChecksum(parts), crc === undefined ? undefined : crc32Base64(crc)],
+  }
+}
+
+/** Whether the object that is there holds what came, in these parts. */
+export async function isThere(requests: Requests, parts: StoredPart[], came: Whole): Promise<boolean> {
+  return (await proven(requests, proofOf(parts, came))) !== undefined
 }
 
 /** The request that makes the object. */
@@ -114,9 +122,9 @@ async function settled(requests: Requests, commit: Commit): Promise<Answer & { E
     if (!(await mayHaveBeenDone(requests, commit, error as ServiceException))) throw error
     failure = error
   }
-  const ETag = await provenETag(requests, commit.proof)
-  if (ETag === undefined) throw failure
-  return { ...answer, ETag }
+  const found = await proven(requests, commit.proof)
+  if (found === undefined) throw failure
+  return { ...answer, ...found }
 }
 
 /**
@@ -125,19 +133,28 @@ async function settled(requests: Requests, commit: Commit): Promise<Answer & { E
  * had no answer at all, or only a server's error, the upload that is gone tells that it was carried out.
  */
 async function mayHaveBeenDone(requests: Requests, { UploadId }: Commit, error: ServiceException): Promise<boolean> {
-  const { name, $metadata: { httpStatusCode: status, attempts = 1 } = {} } = error
+  const { name, $metadata: { attempts = 1 } = {} } = error
+  const status = answeredStatus(error)
   if (name === 'NoSuchUpload') return attempts > 1
   if (UploadId === undefined) return status === 412 && attempts > 1
   const vague = status === undefined || status >= 500 || (status === 412 && attempts > 1)
   return vague && (await look(requests, UploadId, AbortSignal.timeout(LIMIT))) === 'nothing'
 }
 
-/** The ETag of the object that is there, where it proves to be ours. */
-async function provenETag(requests: Requests, proof: Proof): Promise<string | undefined> {
+/** The ETag of the object that is there, and what it means, where it proves to be ours. */
+async function proven(
+  requests: Requests,
+  proof: Proof,
+): Promise<(Pick<Answer, 'ServerSideEncryption'> & { ETag: string }) | undefined> {
   // Where HEAD is forbidden or fails there is no proof, and the first error stands.
-  const head = await requests.head(AbortSignal.timeout(LIMIT)).catch(() => undefined)
-  if (head?.ETag === undefined || head.ContentLength !== proof.size) return undefined
-  const sameETag = bare(head.ETag) === proof.ETag()
+  const limit = AbortSignal.timeout(LIMIT)
+  const head = await persistently(limit, () => requests.head(limit)).catch(() => undefined)
+  if (head === undefined || head.ContentLength !== proof.size) return undefined
+  const known = proof.ETag()
+  const { ETag = known && `"${known}"` } = head
+  const sameETag = head.ETag !== undefined && bare(head.ETag) === known
   const sameChecksum = head.ChecksumCRC32 !== undefined && proof.checksums().includes(head.ChecksumCRC32)
-  return sameETag || sameChecksum ? head.ETag : undefined
+  if (ETag === undefined || !(sameETag || sameChecksum)) return undefined
+  const { ServerSideEncryption } = head
+  return { ETag, ...(ServerSideEncryption === undefined ? {} : { ServerSideEncryption }) }
 }

@@ -5,6 +5,7 @@ import { inspect } from 'node:util'
  * - `ERR_S3_STALLED`: a request stood still for `stallTimeout`, as often as the client tries.
  * - `ERR_S3_LENGTH`: the stream was longer or shorter than `ContentLength`.
  * - `ERR_S3_TOO_MANY_PARTS`: the stream does not fit in the parts that the store takes.
+ * - `ERR_S3_RESUME`: the upload that was to be resumed is gone, or its parts are not what they must be.
  * - `ERR_S3_INTEGRITY`: what S3 answered does not prove that it stored these bytes.
  */
 export type S3WritableErrorCode =
@@ -12,6 +13,7 @@ export type S3WritableErrorCode =
   | 'ERR_S3_STALLED'
   | 'ERR_S3_LENGTH'
   | 'ERR_S3_TOO_MANY_PARTS'
+  | 'ERR_S3_RESUME'
   | 'ERR_S3_INTEGRITY'
 
 /** Where an error belongs: the object, and as much of the upload as was known. */
@@ -47,6 +49,9 @@ export class S3WritableError extends Error {
 
   constructor(code: S3WritableErrorCode, message: string, details: S3WritableErrorDetails) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    // Until it is read, a stack holds what the functions on it do, among that a whole part; reading makes it a text.
+    void this.stack
+    void (details.cause as Error | undefined)?.stack
     this.code = code
     this.Bucket = details.Bucket
     this.Key = details.Key
@@ -58,8 +63,9 @@ export class S3WritableError extends Error {
     if (cause?.$metadata !== undefined || attempts !== undefined) {
       this.$metadata = attempts === undefined ? cause?.$metadata : { ...cause?.$metadata, attempts }
     }
-    // Only where S3 answered; a socket's error keeps our name.
-    if (cause?.$metadata?.httpStatusCode !== undefined && cause.name !== undefined) this.name = cause.name
+    // Only where S3 answered; a socket's error, a plain Error, keeps our name.
+    const answered = cause?.$metadata?.httpStatusCode !== undefined
+    if (answered && cause.name !== undefined && cause.name !== 'Error') this.name = cause.name
   }
 }
 
@@ -69,11 +75,19 @@ export interface ServiceException {
   message?: string
   code?: string
   errors?: unknown[]
+  /** Whose fault S3's own answer says it is; absent where no answer came, or came whole. */
+  $fault?: 'client' | 'server'
   $metadata?: {
     httpStatusCode?: number
     attempts?: number
     requestId?: string
   }
+}
+
+/** The status of S3's answer to a request that failed; undefined where no answer came, or not the whole of it. */
+export function answeredStatus(error: unknown): number | undefined {
+  const { $fault, $metadata } = ((error as Error | null)?.cause ?? {}) as ServiceException
+  return $fault === undefined ? undefined : $metadata?.httpStatusCode
 }
 
 /** One line on why a request failed: `AccessDenied: Access Denied. (HTTP 403, request 18…, 3 attempts)`. */
@@ -94,7 +108,7 @@ type ArgumentErrorCode = 'ERR_INVALID_ARG_TYPE' | 'ERR_INVALID_ARG_VALUE' | 'ERR
 
 /** An option that is wrong: Node's own code, what was expected, and what came. */
 export function invalidOption(code: ArgumentErrorCode, name: string, expected: string, received: unknown): Error {
-  const message = `The "${name}" option of s3Writable must be ${expected}. Received ${describe(received)}`
+  const message = `The "${name}" option must be ${expected}. Received ${describe(received)}`
   const error = code === 'ERR_OUT_OF_RANGE' ? new RangeError(message) : new TypeError(message)
   return Object.assign(error, { code })
 }

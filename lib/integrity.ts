@@ -5,9 +5,10 @@ import { crc32Base64, crc32Bytes, crc32Combine } from './checksum.js'
 import type { Declared } from './parameters.js'
 import type { Part } from './part-cutter.js'
 
-/** All that arrived, as the stream saw it. */
+/** All the bytes of something. */
 export interface Whole {
-  crc: number
+  /** Undefined where an earlier stream brought some of them, and S3 has no CRC-32 of those. */
+  crc: number | undefined
   size: number
 }
 
@@ -18,6 +19,12 @@ export interface StoredPart extends Whole {
   md5: string | undefined
 }
 
+/** What makes an ETag something else than an MD5. */
+export interface Encrypted {
+  ServerSideEncryption?: string | undefined
+  SSECustomerAlgorithm?: string | undefined
+}
+
 /** The part as S3 answered it, or what the answer says against it. */
 export function storedPart(
   part: Part,
@@ -25,15 +32,13 @@ export function storedPart(
   declared: Declared,
   Bucket: string,
 ): StoredPart | string {
-  const { ETag, ServerSideEncryption, SSECustomerAlgorithm, ChecksumCRC32 } = answer
+  const { ETag, ChecksumCRC32 } = answer
   if (!ETag) return 'it was answered without an ETag'
   const ours = crc32Base64(part.crc)
   if (ChecksumCRC32 !== undefined && ChecksumCRC32 !== ours)
     return `it has CRC-32 ${ours}, but S3 stored ${ChecksumCRC32}`
   const name = `Checksum${declared.ChecksumAlgorithm}` as keyof CompletedPart & keyof UploadPartCommandOutput
   const checksum = name === 'ChecksumCRC32' ? ours : answer[name]
-  const opaque =
-    ServerSideEncryption?.startsWith('aws:') || SSECustomerAlgorithm !== undefined || Bucket.endsWith('--x-s3')
   return {
     listed: {
       PartNumber: part.PartNumber,
@@ -42,30 +47,47 @@ export function storedPart(
     },
     crc: part.crc,
     size: part.body.length,
-    md5: !opaque && /^[0-9a-f]{32}$/.test(bare(ETag)) ? bare(ETag) : undefined,
+    md5: isOpaque(answer, Bucket) ? undefined : md5In(ETag),
   }
 }
 
-/** The parts must be 1 to N without a hole, and their bytes the producer's: nothing else may become an object. */
-export function whatIsMissing(parts: StoredPart[], whole: Whole): string | undefined {
-  let crc = 0
-  let size = 0
+/** Pieces of bytes, one after the other. */
+export function allOf(pieces: readonly Whole[]): Whole {
+  return pieces.reduce<Whole>(joined, { crc: 0, size: 0 })
+}
+
+function joined(first: Whole, second: Whole): Whole {
+  const size = first.size + second.size
+  if (first.crc === undefined || second.crc === undefined) return { crc: undefined, size }
+  return { crc: crc32Combine(first.crc, second.crc, second.size), size }
+}
+
+/**
+ * The parts must be 1 to N without a hole, and the bytes of those after the first `before`, which an earlier stream
+ * sent, the producer's: nothing else may become an object.
+ */
+export function whatIsMissing(parts: StoredPart[], came: Whole, before = 0): string | undefined {
   for (const [index, part] of parts.entries()) {
     if (part?.listed.PartNumber !== index + 1) return `part ${index + 1} of ${parts.length} is missing`
-    crc = crc32Combine(crc, part.crc, part.size)
-    size += part.size
   }
-  if (crc === whole.crc && size === whole.size) return undefined
-  return `the parts sent hold ${size} bytes with CRC-32 ${crc32Base64(crc)}, the stream had ${whole.size} with ${crc32Base64(whole.crc)}`
+  const sent = allOf(parts.slice(before))
+  if (sent.crc === came.crc && sent.size === came.size) return undefined
+  const [ours, theirs] = [sent, came].map(({ crc, size }) => `${size} bytes with CRC-32 ${crc32Base64(crc as number)}`)
+  return `the parts sent hold ${ours}, the stream had ${theirs}`
 }
 
-/** What an ETag says against the object being made of these parts. */
-export function wrongETag(ETag: string, parts: StoredPart[]): string | undefined {
+/** What the answer to Complete says against the object being made of these parts. */
+export function wrongETag(
+  answer: Encrypted & { ETag: string },
+  parts: StoredPart[],
+  Bucket: string,
+): string | undefined {
+  const { ETag } = answer
   const count = /-(\d+)$/.exec(bare(ETag))?.[1]
   if (count === undefined) return undefined
   if (Number(count) !== parts.length)
     return `the object's ETag ${ETag} is of ${count} parts, but ${parts.length} were sent`
-  const expected = multipartETag(parts)
+  const expected = isOpaque(answer, Bucket) ? undefined : multipartETag(parts)
   if (expected === undefined || expected === bare(ETag)) return undefined
   return `the object's ETag ${ETag} is not that of the parts sent, which is "${expected}"`
 }
@@ -77,10 +99,23 @@ export function multipartETag(parts: StoredPart[]): string | undefined {
   return `${md5(Buffer.from(hashes.join(''), 'hex'))}-${parts.length}`
 }
 
-/** S3's checksum of checksums. */
-export function compositeChecksum(parts: StoredPart[]): string {
-  const all = Buffer.concat(parts.map((part) => crc32Bytes(part.crc)))
+/** S3's checksum of checksums; undefined where a part's is not known. */
+export function compositeChecksum(parts: StoredPart[]): string | undefined {
+  const crcs = parts.flatMap(({ crc }) => crc ?? [])
+  if (crcs.length < parts.length) return undefined
+  const all = Buffer.concat(crcs.map(crc32Bytes))
   return `${crc32Base64(crc32(all))}-${parts.length}`
+}
+
+/** Under KMS or a customer's key, and in a directory bucket, an ETag is no MD5. */
+export function isOpaque({ ServerSideEncryption, SSECustomerAlgorithm }: Encrypted, Bucket: string): boolean {
+  return (
+    ServerSideEncryption?.startsWith('aws:') === true || SSECustomerAlgorithm !== undefined || Bucket.endsWith('--x-s3')
+  )
+}
+
+export function md5In(ETag: string): string | undefined {
+  return /^[0-9a-f]{32}$/.test(bare(ETag)) ? bare(ETag) : undefined
 }
 
 /** An ETag without its quotes, which Ceph leaves out. */

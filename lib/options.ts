@@ -18,6 +18,22 @@ export interface BeforeComplete {
   UploadId: string | undefined
 }
 
+/**
+ * How far an unfinished upload is, from the first byte on without a hole. Plain data, to be kept as JSON.
+ */
+export interface ResumePoint {
+  UploadId: string
+  /** Bytes that are stored: the source goes on from here. */
+  offset: number
+  /** Parts that hold them. */
+  parts: number
+  /** Bytes in a part, as the stored ones tell; undefined where none does. */
+  partSize?: number | undefined
+}
+
+/** Which unfinished upload of the key is to be resumed; `true` where there is but one. */
+export type Resume = true | { UploadId: string; offset?: undefined } | ResumePoint
+
 type Params = PutObjectCommandInput & CreateMultipartUploadCommandInput
 type Given<K extends keyof Params> = { [P in K]?: Params[P] | undefined }
 type Not<K extends string> = { [P in K]?: undefined }
@@ -52,8 +68,9 @@ type Checksums =
 type Length =
   | {
       /**
-       * The exact number of bytes that the stream must have. One more or one fewer is `ERR_S3_LENGTH`, and nothing
-       * is published. Also chooses `partSize`, as `expectedSize` does, and is the `total` of `progress`.
+       * The exact number of bytes that the stream must have, those before a `resume` point included. One more or one fewer
+       * is `ERR_S3_LENGTH`, and nothing is published. Also chooses `partSize`, as `expectedSize` does, and is the `total` of
+       * `progress`.
        * @default unknown
        */
       ContentLength?: number | undefined
@@ -68,6 +85,30 @@ type Length =
        */
       expectedSize?: number | undefined
     }
+
+/** What a stream into an upload that is there already may still say: Create took all else, and nothing changes it. */
+type Later = 'Bucket' | 'Key' | 'ExpectedBucketOwner' | 'RequestPayer' | CustomerKey | 'SSECustomerKeyMD5' | Condition
+type Resuming =
+  | { resume?: undefined }
+  | ({
+      /**
+       * Goes on with an unfinished upload of this key. With `{ UploadId }`, or `true` where there is only one that may be
+       * this account's, the bytes come again from the start, and parts that S3 holds already are not sent; a part that
+       * differs is sent again. With a point of `resumePoint`, only the bytes from its `offset` on come: those before are
+       * taken to be the same. The parts are cut as the stored ones are, whatever `partSize` says.
+       *
+       * Until what is stored has been read, a failure leaves the upload as it was. After that it is this stream's, to be
+       * completed, or removed unless `leavePartsOnError`. What CreateMultipartUpload took, such as `ContentType`, cannot
+       * be given again.
+       *
+       * Fails with `ERR_S3_RESUME`, and leaves the upload, where there is no such one or more than one, where its parts are
+       * irregular, or where they are not what the point says.
+       * https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html
+       * @default undefined: a new upload
+       */
+      resume?: Resume | undefined
+    } & Not<Exclude<keyof Params, Later | 'Body' | 'ContentLength' | 'ContentMD5' | `Checksum${string}`>> &
+      Not<Checksum>)
 
 interface Own {
   /** The S3 client to send with: its credentials, region, retries and middleware. Never destroyed by the stream. */
@@ -152,7 +193,8 @@ export type S3WritableOptions = Own &
   Either<'IfMatch', 'IfNoneMatch'> &
   Both<'ObjectLockMode', 'ObjectLockRetainUntilDate'> &
   Encryption &
-  Checksums
+  Checksums &
+  Resuming
 
 /** Options as the rest of the library uses them: checked, with the defaults in place. */
 export interface CheckedOptions {
@@ -163,6 +205,9 @@ export interface CheckedOptions {
   s3: Readonly<Record<string, unknown>>
   ContentLength: number | undefined
   sizes: PartSizes
+  maxParts: number
+  equalParts: boolean
+  resume: Resume | undefined
   concurrency: number
   unsignedPayload: boolean | undefined
   stallTimeout: number

@@ -2,9 +2,10 @@ import { wholeChecksum } from './checksum.js'
 import type { CheckedOptions } from './options.js'
 
 export type Params = Readonly<Record<string, unknown>>
-export type Operation = 'put' | 'create' | 'part' | 'complete' | 'abort' | 'list' | 'head'
+export type Operation = 'put' | 'create' | 'part' | 'complete' | 'abort' | 'list' | 'head' | 'uploads'
 
-const ALWAYS = ['Bucket', 'Key', 'ExpectedBucketOwner', 'RequestPayer']
+const BUCKET = ['Bucket', 'ExpectedBucketOwner', 'RequestPayer']
+const ALWAYS = ['Key', ...BUCKET]
 /** S3 does not keep a customer's key: whoever reads or adds bytes brings it along. */
 const CUSTOMER_KEY = ['SSECustomerAlgorithm', 'SSECustomerKey', 'SSECustomerKeyMD5']
 const CONDITIONS = ['IfMatch', 'IfNoneMatch']
@@ -24,10 +25,30 @@ const TAKES: Record<Operation, (name: string) => boolean> = {
   abort: (name) => ALWAYS.includes(name),
   list: (name) => TAKES.part(name),
   head: (name) => TAKES.part(name),
+  uploads: (name) => BUCKET.includes(name),
 }
 
 export function paramsFor(operation: Operation, s3: Params): Params {
   return Object.fromEntries(Object.entries(s3).filter(([name]) => TAKES[operation](name)))
+}
+
+/** Whether only Create takes it, so that it is too late for it once there is an upload. */
+export function isForCreateOnly(name: string): boolean {
+  return /^[A-Z]/.test(name) && !TAKES.complete(name) && !isHash(name) && name !== 'ContentLength'
+}
+
+/** Whether it is a hash that takes every byte of the object to verify. */
+export function isVerifiedHere(name: string): boolean {
+  return isHash(name) && name !== 'ChecksumCRC32' && !verifiedByS3(wholeChecksum(name))
+}
+
+/** The algorithm of a checksum of the whole that S3 is to verify; undefined where none is given. */
+export function verifiedWhole(s3: Params): string | undefined {
+  return Object.keys(s3).map(wholeChecksum).find(verifiedByS3)
+}
+
+function isHash(name: string): boolean {
+  return name === 'ContentMD5' || wholeChecksum(name) !== undefined
 }
 
 /** The checksums that an upload declares; a part may only carry what Create declared. */

@@ -1,8 +1,13 @@
-import { crc32 } from 'node:zlib'
 import { crc32Combine } from './checksum.js'
+import { crc32 } from './crc32.js'
 import type { PartSizes } from './part-size.js'
 
-/** A part ready to be sent. Its bytes stay as they are until `release` gives the buffer back to the pool. */
+export const NOTHING = Buffer.alloc(0)
+
+/**
+ * A part ready to be sent. Its bytes stay as they are until `release` gives the buffer back to the pool; the part lets go
+ * of it then, since whatever remembers the request, an error's stack say, leads to the part.
+ */
 export interface Part {
   PartNumber: number
   body: Buffer
@@ -16,6 +21,10 @@ const FIRST_BUFFER = 16 * 1024
 const GROWTH = 8
 /** Beyond this it is whole at once: what it grew out of may not be collected before every buffer is in use. */
 const LARGE = 1024 * 1024
+/** The most bytes that a UTF-16 unit of a string becomes, in any encoding. */
+const BYTES_A_UNIT = 3
+/** Text is summed up when there is so much of it: one call costs more than a line does. */
+const SUM = 32 * 1024
 
 /**
  * Cuts a stream of bytes into parts, whatever the chunks were, and owns the buffers: at most `limit` of them,
@@ -31,24 +40,36 @@ export class PartCutter {
 
   #buffer: Buffer | undefined
   #filled = 0
+  /** Of the first `#summed` bytes of the buffer. */
   #crc = 0
-  #PartNumber = 1
-  #size: number
+  #summed = 0
+  #PartNumber: number
+  /** How many bytes the part holds when it is full; known once there is a byte for it. */
+  #size = Number.POSITIVE_INFINITY
 
   #cutCrc = 0
   #cutBytes = 0
 
-  /** `firstBytes`: what the first part is known to hold, so that its buffer need not grow. */
-  constructor(sizes: PartSizes, limit: number, onPart: (part: Part) => void, firstBytes = FIRST_BUFFER) {
+  /**
+   * `firstBytes`: what the first part is known to hold, so that its buffer need not grow. `PartNumber`: where the cut
+   * begins, behind parts that are stored already.
+   */
+  constructor(
+    sizes: PartSizes,
+    limit: number,
+    onPart: (part: Part) => void,
+    { firstBytes = FIRST_BUFFER, PartNumber = 1 } = {},
+  ) {
     this.#sizes = sizes
     this.#limit = limit
     this.#onPart = onPart
     this.#firstBytes = firstBytes
-    this.#size = sizes(1)
+    this.#PartNumber = PartNumber
   }
 
   /** CRC-32 of all that was taken, the part being filled included. */
   get crc(): number {
+    this.#sum()
     return crc32Combine(this.#cutCrc, this.#crc, this.#filled)
   }
 
@@ -69,6 +90,7 @@ export class PartCutter {
    * A full first part waits for one more byte: up to there it may still become a single PutObject.
    */
   take(chunk: Uint8Array): number {
+    this.#sum()
     let at = 0
     while (at < chunk.length) {
       if (this.#filled === this.#size) this.#cut()
@@ -79,10 +101,24 @@ export class PartCutter {
       this.#crc = crc32(piece, this.#crc)
       buffer.set(piece, this.#filled)
       this.#filled += piece.length
+      this.#summed = this.#filled
       at = end
       if (this.#filled === this.#size && this.#PartNumber > 1) this.#cut()
     }
     return at
+  }
+
+  /**
+   * Takes text straight into the buffer, and says how many bytes it became; undefined where it might not fit, and must be
+   * a chunk. Before that it was no bytes, so those in the buffer are the first that a CRC can be of.
+   */
+  takeText(text: string, encoding: BufferEncoding): number | undefined {
+    const buffer = this.#buffer
+    if (buffer === undefined || this.#filled + text.length * BYTES_A_UNIT >= buffer.length) return undefined
+    const taken = buffer.write(text, this.#filled, encoding)
+    this.#filled += taken
+    if (this.#filled - this.#summed >= SUM) this.#sum()
+    return taken
   }
 
   /** The bytes since the last full part; undefined where there are none. */
@@ -106,28 +142,42 @@ export class PartCutter {
 
   #acquire(wanted: number): Buffer | undefined {
     if (this.#lent === this.#limit) return undefined
-    if (this.#PartNumber === 1) {
-      this.#lent++
-      return Buffer.allocUnsafeSlow(Math.min(this.#size, Math.max(this.#firstBytes, wanted)))
-    }
     const size = this.#sizes(this.#PartNumber)
-    const pooled = this.#free.pop()
-    const buffer = pooled?.length === size ? pooled : Buffer.allocUnsafeSlow(size)
+    const buffer = this.#PartNumber === 1 ? this.#first(size, wanted) : this.#whole(size)
     this.#lent++
     this.#size = size
     return buffer
   }
 
+  #first(size: number, wanted: number): Buffer {
+    return Buffer.allocUnsafeSlow(Math.min(size, Math.max(this.#firstBytes, wanted)))
+  }
+
+  #whole(size: number): Buffer {
+    const pooled = this.#free.pop()
+    return pooled?.length === size ? pooled : Buffer.allocUnsafeSlow(size)
+  }
+
+  #sum(): void {
+    if (this.#buffer === undefined || this.#summed === this.#filled) return
+    this.#crc = crc32(this.#buffer.subarray(this.#summed, this.#filled), this.#crc)
+    this.#summed = this.#filled
+  }
+
   #part(buffer: Buffer): Part {
-    return {
+    this.#sum()
+    const whole: Buffer[] = [buffer]
+    const part = {
       PartNumber: this.#PartNumber,
       body: buffer.subarray(0, this.#filled),
       crc: this.#crc,
       release: () => {
         this.#lent--
-        this.#free.push(buffer)
+        this.#free.push(...whole.splice(0))
+        part.body = NOTHING
       },
     }
+    return part
   }
 
   #cut(): void {
@@ -137,6 +187,7 @@ export class PartCutter {
     this.#PartNumber++
     this.#buffer = undefined
     this.#filled = 0
+    this.#summed = 0
     this.#crc = 0
     this.#onPart(part)
   }

@@ -1,6 +1,8 @@
 import { constants } from 'node:buffer'
 
 export const MiB = 1024 * 1024
+/** After so many bytes of work the event loop gets a turn, or what never waits would starve the sockets. */
+export const BYTES_A_TURN = 4 * MiB
 const GiB = 1024 * MiB
 
 /** S3's limits, and Node's: a part is one Buffer, and on Node 20 a Buffer ends at 4 GiB.
@@ -36,6 +38,47 @@ export function partSizes(partSize: number, maxParts: number, equal: boolean): P
       : `${maxParts} parts of ${partSize} to ${sizeOf(maxParts)} bytes`
     throw new RangeError(`the stream is longer than ${sizes} can hold, which is ${held} bytes`)
   }
+}
+
+interface Sized {
+  PartNumber: number
+  size: number
+}
+
+/**
+ * The sizes that an upload was cut in, by the parts of it that are stored, in ascending order; `equal` is the first guess.
+ * One of them may be smaller than its place says: there a stream ended. Undefined where they tell nothing. Throws a
+ * RangeError where no such sizes explain them.
+ */
+export function partSizesOf(stored: readonly Sized[], maxParts: number, equal: boolean): PartSizes | undefined {
+  const [first, second] = stored
+  if (first === undefined || (second === undefined && first.size < MIN_PART_SIZE)) return undefined
+  const most = stored.reduce((most, { PartNumber }) => Math.max(most, PartNumber), 0)
+  if (most > maxParts) throw new RangeError(`there is a part ${most}, and maxParts is ${maxParts}`)
+  // The first may be the one where a stream ended; then the second tells.
+  const plans = stored.slice(0, 2).flatMap((part) => [equal, !equal].map((alike) => planBy(part, maxParts, alike)))
+  const fitting = plans.filter((sizes) => fits(stored, sizes))
+  const [best] = fitting.sort((a, b) => strays(stored, a).length - strays(stored, b).length)
+  if (best !== undefined) return best
+  const [{ PartNumber, size } = first] = strays(stored, plans[0] as PartSizes)
+  const should = Math.max(MIN_PART_SIZE, (plans[0] as PartSizes)(PartNumber))
+  throw new RangeError(
+    `the stored parts are irregular: part ${PartNumber} has ${size} bytes, and should have ${should}`,
+  )
+}
+
+function planBy({ PartNumber, size }: Sized, maxParts: number, equal: boolean): PartSizes {
+  return partSizes(size / partSizes(1, maxParts, equal)(PartNumber), maxParts, equal)
+}
+
+function fits(stored: readonly Sized[], sizes: PartSizes): boolean {
+  const [one, another] = strays(stored, sizes)
+  return sizes(1) >= MIN_PART_SIZE && another === undefined && (one === undefined || one.size < sizes(one.PartNumber))
+}
+
+/** The parts that are not of the size that their place says. */
+function strays(stored: readonly Sized[], sizes: PartSizes): readonly Sized[] {
+  return stored.filter(({ PartNumber, size }) => size !== sizes(PartNumber))
 }
 
 /** The smallest size in whole MiB with which `length` bytes fit in `maxParts`, and never less than `partSize`. */

@@ -3,24 +3,37 @@ import { finished } from 'node:stream/promises'
 import { setImmediate as turn } from 'node:timers/promises'
 import { checkOptions } from './check-options.js'
 import type { S3WritableResult } from './commit.js'
-import type { S3WritableOptions } from './options.js'
-import { MiB } from './part-size.js'
-import type { S3WritableProgress } from './progress.js'
+import { Comparison } from './comparison.js'
+import type { CheckedOptions, S3WritableOptions } from './options.js'
+import { NOTHING } from './part-cutter.js'
+import { BYTES_A_TURN } from './part-size.js'
+import type { S3WritableProgress, S3WritableUpload } from './progress.js'
+import { takeUp } from './resume.js'
 import { Upload } from './upload.js'
 
-/** After so many bytes the event loop gets a turn, or a producer that never waits would starve the sockets. */
-const BYTES_A_TURN = 4 * MiB
-
 type Callback = (error?: Error | null) => void
+
+/** The events of a Writable, `upload` and `progress`. */
+interface Listen<Self> {
+  (event: 'upload', listener: (upload: S3WritableUpload) => void): Self
+  (event: 'progress', listener: (progress: S3WritableProgress) => void): Self
+  (event: 'error', listener: (error: Error) => void): Self
+  // biome-ignore lint/suspicious/noExplicitAny: as in Node's own types; of unknown, a listener could take nothing it can use
+  (event: string | symbol, listener: (...args: any[]) => void): Self
+}
 
 /**
  * A stream whose bytes become one S3 object. `finish` comes once the object is there; a stream that fails, is
  * destroyed or ends too early publishes nothing and leaves nothing.
  */
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface below only types events that Writable already has
 export class S3Writable extends Writable {
-  readonly #upload: Upload
-  readonly #signal: AbortSignal | undefined
+  declare addListener: Listen<this>
+  declare on: Listen<this>
+  declare once: Listen<this>
+  #upload: Upload | Comparison
+  readonly #options: CheckedOptions
+  /** Ends the look at what an earlier upload stored. */
+  #looking: AbortController | undefined
   #sinceTurn = 0
   #result: S3WritableResult | undefined
   #done: Promise<S3WritableResult> | undefined
@@ -31,12 +44,15 @@ export class S3Writable extends Writable {
   constructor(options: S3WritableOptions) {
     const checked = checkOptions(options)
     const { highWaterMark } = checked
-    super(highWaterMark === undefined ? {} : { highWaterMark })
-    this.#signal = checked.signal
+    // Text goes into the part as it is, without a Buffer for every line.
+    super({ decodeStrings: false, ...(highWaterMark === undefined ? {} : { highWaterMark }) })
+    this.#options = checked
+    // On a tick of its own: what a listener throws is its own affair, and must not look like a failed part.
+    const tell = (event: string, told: object): void => process.nextTick(() => this.destroyed || this.emit(event, told))
     this.#upload = new Upload(checked, {
       onFailure: (error) => this.destroy(error),
-      // On a tick of its own: what a listener throws is its own affair, and must not look like a failed part.
-      onProgress: (progress) => process.nextTick(() => this.destroyed || this.emit('progress', progress)),
+      onUpload: (upload) => tell('upload', upload),
+      onProgress: (progress) => tell('progress', progress),
     })
   }
 
@@ -81,20 +97,28 @@ export class S3Writable extends Writable {
 
   /** A tick after the constructor: what was aborted before may still be given to `pipeline`, which hears of it then. */
   override _construct(callback: Callback): void {
-    if (this.#signal !== undefined) addAbortSignal(this.#signal, this)
-    callback()
+    const { signal, resume } = this.#options
+    if (signal !== undefined) addAbortSignal(signal, this)
+    if (resume === undefined || this.destroyed) callback()
+    else settle(this.#takeUp(), callback)
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: Callback): void {
-    let taken: number
+  /** Node destroys only what is constructed, so what the construction waits for must end. */
+  override destroy(...given: Parameters<Writable['destroy']>): this {
+    this.#looking?.abort()
+    return super.destroy(...given)
+  }
+
+  override _write(chunk: Buffer | string, encoding: BufferEncoding, callback: Callback): void {
+    let rest: Buffer
     try {
-      taken = this.#take(chunk)
+      rest = typeof chunk === 'string' ? this.#takeText(chunk, encoding) : this.#take(chunk)
     } catch (error) {
       callback(error as Error)
       return
     }
-    if (taken === chunk.length && this.#sinceTurn < BYTES_A_TURN) callback()
-    else settle(this.#takeRest(chunk.subarray(taken)), callback)
+    if (rest.length === 0 && this.#sinceTurn < BYTES_A_TURN) callback()
+    else settle(this.#takeRest(rest), callback)
   }
 
   override _final(callback: Callback): void {
@@ -107,6 +131,10 @@ export class S3Writable extends Writable {
   }
 
   override _destroy(given: Error | null, callback: Callback): void {
+    if (this.writableFinished) {
+      callback(given)
+      return
+    }
     const reason = given ?? destroyedEarly()
     // Without an error, Node tells pipeline and finished that a stream which was ended has finished. Where nobody
     // listens, as to any stream destroyed without an error, there is nothing to tell.
@@ -119,10 +147,28 @@ export class S3Writable extends Writable {
     })
   }
 
-  #take(chunk: Buffer): number {
+  async #takeUp(): Promise<void> {
+    this.#looking = new AbortController()
+    const found = await takeUp(this.#options, this.#looking.signal).catch((error: Error) => ({ error }))
+    // What it was destroyed with is the first failure. Nothing of the earlier upload is this stream's yet.
+    if (this.destroyed) return
+    if ('error' in found) throw found.error
+    if (found instanceof Comparison) this.#upload = found
+    else if (this.#upload instanceof Upload) this.#upload.resume(found)
+  }
+
+  /** Takes what there is room for, and returns the rest. */
+  #take(chunk: Buffer): Buffer {
     const taken = this.#upload.write(chunk.length > BYTES_A_TURN ? chunk.subarray(0, BYTES_A_TURN) : chunk)
     this.#sinceTurn += taken
-    return taken
+    return taken === chunk.length ? NOTHING : chunk.subarray(taken)
+  }
+
+  #takeText(text: string, encoding: BufferEncoding): Buffer {
+    const taken = this.#upload.writeText(text, encoding)
+    if (taken === undefined) return this.#take(Buffer.from(text, encoding))
+    this.#sinceTurn += taken
+    return NOTHING
   }
 
   async #takeRest(chunk: Buffer): Promise<void> {
@@ -134,25 +180,9 @@ export class S3Writable extends Writable {
       }
       if (rest.length === 0) return
       await this.#upload.room()
-      rest = rest.subarray(this.#take(rest))
+      rest = this.#take(rest)
     }
   }
-}
-
-/** The events of a Writable, and `progress`. */
-export interface S3Writable {
-  addListener(event: 'progress', listener: (progress: S3WritableProgress) => void): this
-  addListener(event: 'error', listener: (error: Error) => void): this
-  // biome-ignore lint/suspicious/noExplicitAny: as in Node's own types
-  addListener(event: string | symbol, listener: (...args: any[]) => void): this
-  on(event: 'progress', listener: (progress: S3WritableProgress) => void): this
-  on(event: 'error', listener: (error: Error) => void): this
-  // biome-ignore lint/suspicious/noExplicitAny: as in Node's own types
-  on(event: string | symbol, listener: (...args: any[]) => void): this
-  once(event: 'progress', listener: (progress: S3WritableProgress) => void): this
-  once(event: 'error', listener: (error: Error) => void): this
-  // biome-ignore lint/suspicious/noExplicitAny: as in Node's own types
-  once(event: string | symbol, listener: (...args: any[]) => void): this
 }
 
 /**

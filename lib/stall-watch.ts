@@ -22,17 +22,22 @@ export class StallWatch {
   readonly #cancel = new AbortController()
   #body: PartBody | undefined
   #last = 0
+  /** Until the request is cancelled, for the next look; then for the end of the grace. */
   #timer: NodeJS.Timeout | undefined
+  #late!: (reason: unknown) => void
+  readonly #over = new Promise<never>((_, reject) => {
+    this.#late = reject
+  })
 
   /** A `timeout` of 0 never ends; the caller's signal cancels all the same. */
   constructor(timeout: number, upload: Movement, caller: AbortSignal) {
     this.#timeout = timeout
     this.#upload = upload
     this.#caller = caller
-    if (caller.aborted) this.#cancel.abort(caller.reason)
-    caller.addEventListener('abort', this.#onCaller)
     this.moved()
-    if (timeout > 0) this.#arm(timeout)
+    if (timeout > 0) this.#look()
+    if (caller.aborted) this.#onCaller()
+    else caller.addEventListener('abort', this.#onCaller)
   }
 
   get signal(): AbortSignal {
@@ -46,6 +51,7 @@ export class StallWatch {
 
   /** The attempt that has just begun sends these. */
   sends(body: PartBody): void {
+    this.#body?.release()
     this.#body = body
   }
 
@@ -57,18 +63,9 @@ export class StallWatch {
 
   /** What the request settles with; once it is cancelled, at most a few seconds later, whatever the client does. */
   async settled<T>(request: Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<never>((_, reject) => {
-      const wait = (): void => {
-        timer = setTimeout(() => reject(this.signal.reason), GRACE)
-      }
-      if (this.signal.aborted) wait()
-      else this.signal.addEventListener('abort', wait, { once: true })
-    })
     try {
-      return await Promise.race([request, late])
+      return await Promise.race([request, this.#over])
     } finally {
-      clearTimeout(timer)
       this.#end()
     }
   }
@@ -76,24 +73,22 @@ export class StallWatch {
   #end(): void {
     clearTimeout(this.#timer)
     this.#caller.removeEventListener('abort', this.#onCaller)
+    this.#body?.release()
     this.moved()
   }
 
-  readonly #onCaller = (): void => {
-    this.#cancel.abort(this.#caller.reason)
-  }
+  readonly #onCaller = (): void => this.#abort(this.#caller.reason)
 
-  #arm(wait: number): void {
-    this.#timer = setTimeout(() => this.#look(), wait)
+  #abort(reason: unknown): void {
+    this.#cancel.abort(reason)
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#late(reason), GRACE)
   }
 
   #look(): void {
     const last = this.#body?.hasSocket === true ? this.#last : this.#upload.last
     const left = last + this.#timeout - performance.now()
-    if (left > 0) {
-      this.#arm(left)
-      return
-    }
-    this.#cancel.abort(new Stall(`it stood still for ${this.#timeout} ms`))
+    if (left > 0) this.#timer = setTimeout(() => this.#look(), left)
+    else this.#abort(new Stall(`it stood still for ${this.#timeout} ms`))
   }
 }

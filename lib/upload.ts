@@ -1,33 +1,36 @@
 import PQueue from 'p-queue'
 import { type Aborted, cleanUp } from './abort.js'
 import { completeUpload, putObject, type S3WritableResult } from './commit.js'
-import { type StoredPart, storedPart, type Whole } from './integrity.js'
+import type { Earlier } from './earlier.js'
+import { S3WritableError } from './errors.js'
+import { allOf, type Whole } from './integrity.js'
 import type { CheckedOptions } from './options.js'
-import { type Part, PartCutter } from './part-cutter.js'
-import { Progress, type S3WritableProgress } from './progress.js'
-import { Requests, type SentBody } from './requests.js'
+import { NOTHING, type Part, PartCutter } from './part-cutter.js'
+import type { PartSizes } from './part-size.js'
+import { Parts } from './parts.js'
+import { Progress, type S3WritableProgress, type S3WritableUpload } from './progress.js'
+import { Requests } from './requests.js'
 import { WholeDigest } from './whole-digest.js'
 
 type State =
   | { at: 'idle' }
   | { at: 'creating'; created: Promise<string> }
   | { at: 'open'; UploadId: string }
-  | {
-      at: 'completing'
-      UploadId: string | undefined
-      answered: Promise<S3WritableResult>
-    }
+  | { at: 'completing'; UploadId: string | undefined; answered: Promise<S3WritableResult> }
   | { at: 'done'; UploadId: string | undefined; result: S3WritableResult }
   | { at: 'aborting'; UploadId: string | undefined; reason: Error }
 
+/** Of a stream without a byte, into an upload that is there already. */
+const EMPTY: Part = { PartNumber: 1, body: NOTHING, crc: 0, release: () => {} }
+
 /** What the upload tells whoever feeds it. */
 export interface UploadListener {
+  /** S3 has named the multipart upload. */
+  onUpload: (upload: S3WritableUpload) => void
   onProgress: (progress: S3WritableProgress) => void
   /** A request failed. Told at once, whether or not anyone is waiting to write; may be told more than once. */
   onFailure: (error: Error) => void
 }
-
-const EMPTY = Buffer.alloc(0)
 
 /** One upload's life: idle → creating → open → completing → done, or from anywhere → aborting. */
 export class Upload {
@@ -35,27 +38,28 @@ export class Upload {
   readonly #options: CheckedOptions
   readonly #listener: UploadListener
   readonly #requests: Requests
-  readonly #cutter: PartCutter
+  #cutter: PartCutter
   readonly #queue: PQueue
   readonly #digest: WholeDigest
   readonly #progress: Progress
-  /** Cancels the parts and a PutObject. */
+  /** Cancels the parts, and keeps anything else from being sent. */
   readonly #cancel = new AbortController()
-  /** Cancels Create and Complete, whose answers are needed even when the upload has failed. */
+  /** Cancels Create, Complete and PutObject, whose answers are needed even when the upload has failed. */
   readonly #giveUp = new AbortController()
-  readonly #stored: StoredPart[] = []
+  readonly #parts: Parts
   /** The one write that waits for a buffer. */
   #waiting: { resolve: () => void; reject: (reason: Error) => void } | undefined
 
   constructor(options: CheckedOptions, listener: UploadListener) {
-    const { concurrency, ContentLength, sizes, s3 } = options
+    const { concurrency, ContentLength, s3 } = options
     this.#options = options
     this.#listener = listener
-    this.#requests = new Requests(options)
-    this.#cutter = new PartCutter(sizes, concurrency + 1, (part) => this.#send(part), ContentLength)
+    this.#requests = new Requests(options, () => this.#state.at === 'aborting')
+    this.#cutter = this.#cut(options.sizes)
     this.#queue = new PQueue({ concurrency })
     this.#digest = new WholeDigest(s3)
     this.#progress = new Progress(ContentLength, listener.onProgress)
+    this.#parts = new Parts(this.#requests, this.#progress, this.#cancel.signal)
   }
 
   get UploadId(): string | undefined {
@@ -67,24 +71,38 @@ export class Upload {
     return this.#progress.loaded
   }
 
+  /** Goes on with what an earlier stream left. To be called before the first byte. */
+  resume(earlier: Earlier): void {
+    const { UploadId, declared, sizes, before } = earlier
+    this.#requests.resume(declared)
+    this.#parts.resume(earlier)
+    this.#cutter = this.#cut(sizes, before + 1)
+    this.#open(UploadId)
+  }
+
   /** Takes what there is room for, and says how many bytes that was. Throws what makes the stream impossible. */
   write(chunk: Uint8Array): number {
     this.#throwIfAborting()
     const { ContentLength = Number.POSITIVE_INFINITY } = this.#options
-    const come = this.#cutter.size + chunk.length
+    const come = this.#parts.before.size + this.#cutter.size + chunk.length
     if (come > ContentLength) throw this.#wrongLength(`${come} or more`)
     let taken: number
     try {
       taken = this.#cutter.take(chunk)
     } catch (cause) {
+      if (cause instanceof S3WritableError) throw cause
       const why = `${(cause as Error).message}. Raise partSize, or give ContentLength or expectedSize`
-      throw this.#requests.error('ERR_S3_TOO_MANY_PARTS', why, {
-        cause,
-        UploadId: this.UploadId,
-      })
+      throw this.#requests.error('ERR_S3_TOO_MANY_PARTS', why, { cause, UploadId: this.UploadId })
     }
     this.#digest.update(taken === chunk.length ? chunk : chunk.subarray(0, taken))
     return taken
+  }
+
+  /** Takes text whole, and says how many bytes it became; undefined where it must be made a chunk for `write` first. */
+  writeText(text: string, encoding: BufferEncoding): number | undefined {
+    this.#throwIfAborting()
+    if (this.#options.ContentLength !== undefined || this.#digest.reads) return undefined
+    return this.#cutter.takeText(text, encoding)
   }
 
   /** Resolves when `write` can take a byte; rejects when it never will. */
@@ -99,15 +117,15 @@ export class Upload {
   /** Every byte has been written: makes the object. */
   async end(): Promise<S3WritableResult> {
     const { crc, size } = this.#cutter
-    const { ContentLength = size } = this.#options
-    if (ContentLength !== size) throw this.#wrongLength(`${size}`)
-    const wrong = this.#digest.verify(crc)
-    if (wrong !== undefined)
-      throw this.#requests.error('ERR_S3_INTEGRITY', wrong, {
-        UploadId: this.UploadId,
-      })
+    const came = { crc, size }
+    const whole = allOf([this.#parts.before, came])
+    const { ContentLength = whole.size } = this.#options
+    if (ContentLength !== whole.size) throw this.#wrongLength(`${whole.size}`)
+    const wrong = this.#digest.verify(whole.crc)
+    if (wrong !== undefined) throw this.#requests.error('ERR_S3_INTEGRITY', wrong, { UploadId: this.UploadId })
     const last = this.#cutter.end()
-    const result = await (this.#state.at === 'idle' ? this.#put(last) : this.#complete(last, { crc, size }))
+    const result = await (this.#state.at === 'idle' ? this.#put(last) : this.#complete(last, came, whole))
+    if (this.#progress.skipped !== undefined) result.skipped = this.#progress.skipped
     this.#state = { at: 'done', UploadId: result.UploadId, result }
     this.#cutter.drop()
     return result
@@ -118,23 +136,32 @@ export class Upload {
     const before = this.#state
     if (before.at === 'done') return {}
     const { UploadId } = this
+    this.#state = { at: 'aborting', UploadId, reason }
     const ended = cleanUp(this.#requests, {
       UploadId,
       created: before.at === 'creating' ? before.created : undefined,
       answered: before.at === 'completing' ? before.answered : undefined,
-      ended: this.#stop(),
-      giveUp: () => this.#giveUp.abort(),
-      leaveParts: this.#options.leavePartsOnError,
+      ended: this.#stop(before.at, reason),
+      giveUp: () => this.#giveUp.abort(reason),
+      // What cannot be resumed so may be resumed otherwise.
+      leaveParts: this.#options.leavePartsOnError || (reason as S3WritableError).code === 'ERR_S3_RESUME',
     }).finally(() => this.#cutter.drop())
-    this.#state = { at: 'aborting', UploadId, reason }
     this.#waiting?.reject(reason)
     return await ended
   }
 
-  #stop(): Promise<void> {
+  /** With a reason of its own, since the one that a signal makes holds the functions that it was made in, and a part. */
+  #stop(at: State['at'], reason: Error): Promise<void> {
     this.#queue.clear()
-    this.#cancel.abort()
+    this.#cancel.abort(reason)
+    // S3 stores nothing of a PutObject that it did not get whole.
+    if (at === 'completing' && this.#progress.sent < this.#cutter.size) this.#giveUp.abort(reason)
     return this.#queue.onIdle()
+  }
+
+  #cut(sizes: PartSizes, PartNumber = 1): PartCutter {
+    const { concurrency, ContentLength } = this.#options
+    return new PartCutter(sizes, concurrency + 1, (part) => this.#send(part), { firstBytes: ContentLength, PartNumber })
   }
 
   #send(part: Part): void {
@@ -147,28 +174,24 @@ export class Upload {
     this.#state = { at: 'creating', created }
     created.then(
       (UploadId) => {
-        if (this.#state.at === 'creating') this.#state = { at: 'open', UploadId }
+        if (this.#state.at === 'creating') this.#open(UploadId)
       },
       (error) => this.#listener.onFailure(error),
     )
   }
 
+  #open(UploadId: string): void {
+    this.#state = { at: 'open', UploadId }
+    this.#listener.onUpload({ UploadId })
+  }
+
   async #store(part: Part): Promise<void> {
     try {
-      const UploadId = await this.#opened()
-      const { PartNumber, body } = part
-      const sent = this.#sentBody(body, part.crc)
-      const answer = await this.#requests.uploadPart(UploadId, PartNumber, sent)
-      const stored = storedPart(part, answer, await this.#requests.declared(), this.#options.Bucket)
-      if (typeof stored === 'string') {
-        const place = { UploadId, PartNumber, operation: 'UploadPart' }
-        throw this.#requests.error('ERR_S3_INTEGRITY', `part ${PartNumber} is not stored: ${stored}`, place)
-      }
-      this.#stored[PartNumber - 1] = stored
-      this.#acknowledged(sent)
+      await this.#parts.store(await this.#opened(), part)
       part.release()
       this.#waiting?.resolve()
     } catch (error) {
+      part.release()
       this.#listener.onFailure(error as Error)
     }
   }
@@ -181,29 +204,26 @@ export class Upload {
   }
 
   async #put(last: Part | undefined): Promise<S3WritableResult> {
-    const { body, crc } = last ?? { body: EMPTY, crc: 0 }
+    const { body, crc } = last ?? { body: NOTHING, crc: 0 }
     await this.#lastWord(body.length, 1)
-    const sent = this.#sentBody(body, crc)
+    const sent = this.#parts.sent(body, crc, this.#giveUp.signal)
     const result = await this.#commit(undefined, putObject(this.#requests, sent))
-    this.#acknowledged(sent)
+    this.#parts.acknowledged(sent)
     return result
   }
 
-  async #complete(last: Part | undefined, whole: Whole): Promise<S3WritableResult> {
-    if (last !== undefined) this.#send(last)
+  async #complete(last: Part | undefined, came: Whole, whole: Whole): Promise<S3WritableResult> {
+    if (last !== undefined || whole.size === 0) this.#send(last ?? EMPTY)
     await this.#queue.onIdle()
     const UploadId = await this.#opened()
-    await this.#lastWord(whole.size, this.#stored.length)
-    const answered = completeUpload(this.#requests, UploadId, this.#stored, whole, this.#giveUp.signal)
-    return await this.#commit(UploadId, answered)
+    const { stored: parts, before } = this.#parts
+    await this.#lastWord(whole.size, parts.length)
+    const full = { UploadId, parts, whole, came, before: before.parts }
+    return await this.#commit(UploadId, completeUpload(this.#requests, full, this.#giveUp.signal))
   }
 
   async #lastWord(size: number, parts: number): Promise<void> {
-    await this.#options.beforeComplete?.({
-      size,
-      parts,
-      UploadId: this.UploadId,
-    })
+    await this.#options.beforeComplete?.({ size, parts, UploadId: this.UploadId })
     this.#throwIfAborting()
   }
 
@@ -212,28 +232,12 @@ export class Upload {
     return answered
   }
 
-  #sentBody(body: Buffer, crc: number): SentBody {
-    return {
-      body,
-      crc,
-      signal: this.#cancel.signal,
-      onTaken: this.#progress.part(),
-    }
-  }
-
-  #acknowledged({ body, onTaken }: SentBody): void {
-    onTaken(body.length)
-    this.#progress.stored(body.length)
-  }
-
   #throwIfAborting(): void {
     if (this.#state.at === 'aborting') throw this.#state.reason
   }
 
   #wrongLength(came: string): Error {
     const why = `ContentLength is ${this.#options.ContentLength}, but the stream has ${came} bytes. Nothing is published`
-    return this.#requests.error('ERR_S3_LENGTH', why, {
-      UploadId: this.UploadId,
-    })
+    return this.#requests.error('ERR_S3_LENGTH', why, { UploadId: this.UploadId })
   }
 }

@@ -29,17 +29,23 @@ export class WholeDigest {
       }))
   }
 
+  /** Whether it must see the bytes as they come. */
+  get reads(): boolean {
+    return this.#hashes.length > 0
+  }
+
   update(bytes: Uint8Array): void {
     for (const { hash } of this.#hashes) hash.update(bytes)
   }
 
   /** What is wrong; undefined where nothing is. Once only: a digest ends its hash. */
-  verify(crc: number): string | undefined {
+  verify(crc: number | undefined): string | undefined {
+    const came = crc === undefined ? undefined : crc32Base64(crc)
     const wrong = [
       {
         name: 'ChecksumCRC32',
-        expected: this.#crc ?? crc32Base64(crc),
-        came: crc32Base64(crc),
+        expected: this.#crc ?? came,
+        came,
       },
       ...this.#hashes.map(({ name, expected, hash }) => ({
         name,

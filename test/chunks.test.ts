@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { ReadableStream } from 'node:stream/web'
@@ -55,6 +56,21 @@ t.test('a string is stored in the encoding that it is written with', async (t) =
         Buffer.concat([Buffer.from(text, encoding), Buffer.from('ü', encoding === 'base64' ? 'latin1' : encoding)]),
       )
     })
+  }
+})
+
+t.test('text is counted and hashed as the bytes that it becomes', async (t) => {
+  const lines = ['Größe\n', '5 €\n', '\n', 'last']
+  const data = Buffer.from(lines.join(''))
+  const client = s3Client(t)
+  const Bucket = await makeBucket(t)
+  const ContentMD5 = createHash('md5').update(data).digest('base64')
+  for (const options of [{ ContentLength: data.length }, { ContentMD5 }, {}]) {
+    const upload = s3Writable({ client, Bucket, Key: 'k', ...options })
+    for (const line of lines) upload.write(line)
+    upload.end()
+    await upload.done()
+    t.same(await stored(Bucket, 'k'), { sha256: sha256(data), size: data.length })
   }
 })
 

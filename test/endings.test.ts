@@ -1,8 +1,8 @@
 import { once } from 'node:events'
-import { finished as finishedCallback, Readable, type Writable } from 'node:stream'
+import { finished as finishedCallback, Readable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
 import t, { type Test } from 'tap'
-import { type S3Writable, type S3WritableOptions, type S3WritableProgress, s3Writable } from '../lib/index.js'
+import { type S3Writable, type S3WritableOptions, s3Writable } from '../lib/index.js'
 import { bytes, KiB, MiB, P, pieces } from './support/bytes.js'
 import { head, makeBucket, s3Client, unfinishedUploads } from './support/store.js'
 
@@ -209,51 +209,6 @@ t.test('a rejection of done() that nobody handles is no unhandled rejection', as
   await closed(upload)
   await new Promise((resolve) => setTimeout(resolve, 10))
   t.equal(unhandled, 0)
-})
-
-t.test('progress never falls, and ends at the size', async (t) => {
-  const client = s3Client(t)
-  const Bucket = await makeBucket(t)
-  for (const size of [0, KiB, P, 7 * P + 3]) {
-    for (const ContentLength of [undefined, size]) {
-      const told: S3WritableProgress[] = []
-      const upload: Writable = s3Writable({ client, Bucket, Key: 'k', partSize: P, ContentLength }).on(
-        'progress',
-        (now) => told.push(now),
-      )
-      upload.on('finish', () => told.push({ loaded: -1, sent: -1, parts: -1 }))
-      await pipeline(source(size), upload)
-      t.equal(told.pop()?.loaded, -1, 'nothing is told after finish')
-      const parts = Math.max(1, Math.ceil(size / P))
-      t.ok(told.length >= parts)
-      t.same(told.at(-1), { loaded: size, sent: size, parts, ...(ContentLength === undefined ? {} : { total: size }) })
-      for (const [i, now] of told.entries()) {
-        const before = told[i - 1] ?? { loaded: 0, sent: 0, parts: 0 }
-        t.ok(
-          now.loaded >= before.loaded && now.sent >= before.sent && now.parts >= before.parts && now.sent >= now.loaded,
-        )
-      }
-    }
-  }
-})
-
-t.test('what a progress listener throws does not fail the upload', async (t) => {
-  const client = s3Client(t)
-  const Bucket = await makeBucket(t)
-  const caught: unknown[] = []
-  const upload = s3Writable({ client, Bucket, Key: 'k', partSize: P })
-  upload.on('progress', () => {
-    throw new Error('in the listener')
-  })
-  const listeners = process.listeners('uncaughtException')
-  process.removeAllListeners('uncaughtException')
-  process.on('uncaughtException', (error) => caught.push(error))
-  await pipeline(source(SIZES.large), upload)
-  process.removeAllListeners('uncaughtException')
-  for (const listener of listeners) process.on('uncaughtException', listener)
-  t.ok(caught.length >= 3)
-  t.match(caught[0], { message: 'in the listener' })
-  t.ok(await head(Bucket, 'k'))
 })
 
 t.test('a part is cut, sent and acknowledged before the source ends', async (t) => {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { describeCause, invalidOption, S3WritableError } from '../lib/errors.js'
+import { answeredStatus, describeCause, invalidOption, S3WritableError } from '../lib/errors.js'
 
 t.test('a cause is told on one line, whatever was thrown', async (t) => {
   t.equal(describeCause('a string'), "'a string'")
@@ -40,4 +40,13 @@ t.test('an object that came instead of an option is named and never shown', asyn
     told(function send() {}),
     /Received function send$/,
   )
+})
+
+t.test('a status counts as answered where S3’s exception came with it', async (t) => {
+  const $metadata = { httpStatusCode: 404 }
+  const failed = (cause: unknown): Error => new Error('failed', { cause })
+  t.equal(answeredStatus(failed(Object.assign(new Error('No'), { $fault: 'client', $metadata }))), 404)
+  t.equal(answeredStatus(failed(Object.assign(new Error('aborted'), { $metadata }))), undefined)
+  t.equal(answeredStatus(failed(undefined)), undefined)
+  t.equal(answeredStatus(null), undefined)
 })

@@ -3,7 +3,14 @@ import t from 'tap'
 import { checkOptions } from '../lib/check-options.js'
 import { crc32Base64 } from '../lib/checksum.js'
 import { completeUpload } from '../lib/commit.js'
-import { multipartETag, type StoredPart, type Whole, whatIsMissing, wrongETag } from '../lib/integrity.js'
+import {
+  compositeChecksum,
+  multipartETag,
+  type StoredPart,
+  type Whole,
+  whatIsMissing,
+  wrongETag,
+} from '../lib/integrity.js'
 import { PartCutter } from '../lib/part-cutter.js'
 import { Requests } from '../lib/requests.js'
 import { bytes, MiB, multipartETag as multipartETagOf, P } from './support/bytes.js'
@@ -43,18 +50,25 @@ t.test('a part that is missing, or that holds other bytes, is told', async (t) =
   hole[3] = third
   t.equal(whatIsMissing(hole, whole), 'part 3 of 4 is missing')
   t.match(whatIsMissing([first, second], whole), /^the parts sent hold 10485760 bytes .*, the stream had 12582912 /)
-  t.match(whatIsMissing([{ ...first, crc: 1 }, second, third], whole), new RegExp(`had .* ${crc32Base64(whole.crc)}`))
+  t.match(
+    whatIsMissing([{ ...first, crc: 1 }, second, third], whole),
+    new RegExp(`had .* ${crc32Base64(whole.crc as number)}`),
+  )
 })
 
 t.test('an object is never asked for of parts with a hole', async (t) => {
   const { parts, whole } = store()
   const client = new S3Client({ region: 'us-east-1' })
-  const requests = new Requests(checkOptions({ client, Bucket: 'b', Key: 'k' }))
-  await t.rejects(completeUpload(requests, 'id', parts.slice(1), whole, new AbortController().signal), {
-    code: 'ERR_S3_INTEGRITY',
-    message: 's3://b/k: part 1 of 2 is missing',
-    UploadId: 'id',
-  })
+  const { signal } = new AbortController()
+  const requests = new Requests(checkOptions({ client, Bucket: 'b', Key: 'k' }), () => false)
+  await t.rejects(
+    completeUpload(requests, { UploadId: 'id', parts: parts.slice(1), whole, came: whole, before: 0 }, signal),
+    {
+      code: 'ERR_S3_INTEGRITY',
+      message: 's3://b/k: part 1 of 2 is missing',
+      UploadId: 'id',
+    },
+  )
 })
 
 t.test("the object's ETag is made of the parts' MD5s, and unknown where one is none", async (t) => {
@@ -62,7 +76,31 @@ t.test("the object's ETag is made of the parts' MD5s, and unknown where one is n
   const [first] = parts as [StoredPart]
   t.match(multipartETag(parts), /^[0-9a-f]{32}-3$/)
   t.equal(multipartETag([{ ...first, md5: undefined }]), undefined)
-  t.equal(wrongETag(`"${MD5}-3"`, [{ ...first, md5: undefined }, first, first]), undefined)
-  t.equal(wrongETag('"not a multipart ETag"', parts), undefined)
-  t.match(wrongETag(multipartETagOf(data, P), parts), /is not that of the parts sent/)
+  t.equal(wrongETag({ ETag: `"${MD5}-3"` }, [{ ...first, md5: undefined }, first, first], 'b'), undefined)
+  t.equal(wrongETag({ ETag: '"not a multipart ETag"' }, parts, 'b'), undefined)
+  t.match(wrongETag({ ETag: multipartETagOf(data, P) }, parts, 'b'), /is not that of the parts sent/)
+})
+
+t.test('an ETag under KMS or a customer’s key, or in a directory bucket, tells the number of parts only', async (t) => {
+  const { parts } = store()
+  for (const [answer, Bucket] of [
+    [{ ServerSideEncryption: 'aws:kms' }, 'b'],
+    [{ ServerSideEncryption: 'aws:kms:dsse' }, 'b'],
+    [{ SSECustomerAlgorithm: 'AES256' }, 'b'],
+    [{}, 'b--use1-az4--x-s3'],
+  ] as const) {
+    t.equal(wrongETag({ ETag: `"${MD5}-3"`, ...answer }, parts, Bucket), undefined)
+    t.match(wrongETag({ ETag: `"${MD5}-2"`, ...answer }, parts, Bucket), /is of 2 parts, but 3 were sent/)
+  }
+  t.match(
+    wrongETag({ ETag: `"${MD5}-3"`, ServerSideEncryption: 'AES256' }, parts, 'b'),
+    /is not that of the parts sent/,
+  )
+})
+
+t.test('there is no checksum of checksums where a part has none', async (t) => {
+  const { parts } = store()
+  const [first] = parts as [StoredPart]
+  t.match(compositeChecksum(parts), /^[\w+/]{6}==-3$/)
+  t.equal(compositeChecksum([first, { ...first, crc: undefined }]), undefined)
 })

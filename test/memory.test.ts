@@ -1,9 +1,14 @@
 import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import t from 'tap'
-import { KiB, MiB } from './support/bytes.js'
-import { faultProxy } from './support/fault-proxy.js'
+import { s3Writable } from '../lib/index.js'
+import { KiB, MiB, P, zeros } from './support/bytes.js'
+import { failureOf } from './support/failure.js'
+import { denied, type Fault, faultProxy } from './support/fault-proxy.js'
+import { held, heldSince } from './support/held.js'
 import { runProgram } from './support/program.js'
-import { head, makeBucket } from './support/store.js'
+import type { Seen } from './support/seen.js'
+import { head, makeBucket, s3Client } from './support/store.js'
 
 const PROGRAM = join(import.meta.dirname, 'support/upload-gib.ts')
 const partSize = 8 * MiB
@@ -32,4 +37,39 @@ for (const tls of [false, true]) {
       t.ok(peak.rss <= BOUND + 40 * MiB, `RSS grew by ${inMiB(peak.rss)}, the bound is ${inMiB(BOUND)} + 40`)
     },
   )
+}
+
+const on =
+  (operation: string, fault: Fault) =>
+  (seen: Seen): Fault | undefined =>
+    seen.operation === operation ? fault : undefined
+const internal: Fault = { do: 'answer', status: 500, body: '<Error><Code>InternalError</Code></Error>' }
+
+const FAULTS: Record<string, (seen: Seen) => Fault | undefined> = {
+  'Create is refused': on('CreateMultipartUpload', denied),
+  'a part is refused': on('UploadPart', denied),
+  'a part is refused before it has all been sent': on('UploadPart', { ...denied, early: true }),
+  'every part is broken off': on('UploadPart', { do: 'reset', after: MiB }),
+  'every part fails in the store': on('UploadPart', internal),
+  'every part stands still': on('UploadPart', { do: 'ignore' }),
+  'Complete is refused': on('CompleteMultipartUpload', denied),
+}
+
+for (const [what, fault] of Object.entries(FAULTS)) {
+  t.test(`where ${what}, neither the stream nor its error holds a part's memory`, async (t) => {
+    const proxy = await faultProxy(t, { fault })
+    const client = s3Client(t, { endpoint: proxy.url, maxAttempts: 2 })
+    const Bucket = await makeBucket(t)
+    const kept: unknown[] = []
+    const before = await held()
+    for (let i = 0; i < 3; i++) {
+      const upload = s3Writable({ client, Bucket, Key: 'k', partSize: P, stallTimeout: 500 })
+      kept.push(upload, await failureOf(pipeline(zeros(3 * P), upload)))
+    }
+    // A connection that is kept for the next request holds the last one.
+    client.destroy()
+    const more = await heldSince(before, P)
+    t.ok(more < P, `${Math.round(more / KiB)} KiB are held`)
+    t.equal(kept.length, 6)
+  })
 }

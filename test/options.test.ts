@@ -177,7 +177,7 @@ const WRONG: [what: string, change: object, name: string, code: string, expected
 
 t.test('a wrong option throws at once, with what was expected and what came', async (t) => {
   for (const [what, change, name, code, expected, received] of WRONG) {
-    const message = `The "${name}" option of s3Writable must be ${expected}. Received ${received}`
+    const message = `The "${name}" option must be ${expected}. Received ${received}`
     t.throws(() => s3Writable({ ...good, ...change } as S3WritableOptions), { code, message }, what)
   }
   t.throws(() => s3Writable(undefined as never), { code: TYPE, message: /"options" .* an object. Received undefined/ })

@@ -74,6 +74,7 @@ t.test('installed in an empty folder, it works by import and by require(), and h
   writeFileSync(join(app, 'by-import.mjs'), [...imports, createRequire, body].join('\n'))
   writeFileSync(join(app, 'by-require.cjs'), [...requires, body].join('\n'))
   const Bucket = await makeBucket(t)
+  t.match(await run(app, join(app, 'node_modules/.bin/s3-writable'), '--help'), /^Examples:/)
   for (const program of ['by-import.mjs', 'by-require.cjs']) {
     await run(app, process.execPath, program, Bucket, program, endpoint.href, region)
     t.same(await stored(Bucket, program), { sha256: sha256(data), size: data.length }, program)

@@ -8,8 +8,14 @@ import { type Part, PartCutter } from '../lib/part-cutter.js'
 import { partSizes } from '../lib/part-size.js'
 import { bytes } from './support/bytes.js'
 
+type Text = [text: string, encoding: BufferEncoding]
+
 /** All parts of these writes, copied out and given back at once. */
-function cut(writes: Uint8Array[], partSize: number, firstBytes?: number): { parts: Buffer[]; cutter: PartCutter } {
+function cut(
+  writes: (Uint8Array | Text)[],
+  partSize: number,
+  firstBytes?: number,
+): { parts: Buffer[]; cutter: PartCutter } {
   const parts: Buffer[] = []
   const keep = (part: Part): void => {
     if (part.PartNumber !== parts.length + 1) throw new Error(`part ${part.PartNumber} came after ${parts.length}`)
@@ -17,9 +23,11 @@ function cut(writes: Uint8Array[], partSize: number, firstBytes?: number): { par
     parts.push(Buffer.from(part.body))
     part.release()
   }
-  const cutter = new PartCutter(partSizes(partSize, 1_000_000, true), 2, keep, firstBytes)
+  const cutter = new PartCutter(partSizes(partSize, 1_000_000, true), 2, keep, { firstBytes })
   for (const write of writes) {
-    if (cutter.take(write) !== write.length) throw new Error('there is always room here')
+    const chunk = write instanceof Uint8Array ? write : Buffer.from(...write)
+    const taken = write === chunk ? undefined : cutter.takeText(...(write as Text))
+    if ((taken ?? cutter.take(chunk)) !== chunk.length) throw new Error('there is always room here')
   }
   const last = cutter.end()
   if (last !== undefined) keep(last)
@@ -67,6 +75,30 @@ t.test('the cut depends on the bytes only, and the CRC is of them all', async ()
   )
 })
 
+t.test('text is cut as its bytes are, in any encoding, with bytes between', async (t) => {
+  const encodings: BufferEncoding[] = ['utf8', 'latin1', 'ascii', 'utf16le', 'base64', 'base64url', 'hex']
+  const line = fc.string({ unit: 'grapheme', maxLength: 60 })
+  const loose = fc.string({ unit: 'binary', maxLength: 60 })
+  const hex = fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes).toString('hex'))
+  const text = fc.tuple(fc.oneof(line, loose, hex, fc.constant('\ud800')), fc.constantFrom(...encodings))
+  const mixed = fc.array(fc.oneof({ weight: 4, arbitrary: text }, fc.uint8Array({ maxLength: 60 })), { maxLength: 40 })
+  fc.assert(
+    fc.property(mixed, fc.integer({ min: 1, max: 1000 }), fc.integer({ min: 1, max: 500 }), (all, partSize, first) => {
+      const whole = Buffer.concat(all.map((one) => (one instanceof Uint8Array ? one : Buffer.from(...one))))
+      const { parts, cutter } = cut(all, partSize, first)
+      assert.deepEqual(parts, cut([whole], partSize).parts)
+      assert.equal(cutter.crc, crc32(whole))
+    }),
+    { numRuns: 500 },
+  )
+  const cutter = new PartCutter(partSizes(200_000, 10, true), 2, () => {}, { firstBytes: 200_000 })
+  t.equal(cutter.takeText('no buffer yet', 'utf8'), undefined)
+  cutter.take(bytes(20_000))
+  t.equal(cutter.takeText('é', 'utf8'), 2)
+  t.equal(cutter.takeText('x'.repeat(40_000), 'utf8'), 40_000, 'much at once')
+  t.equal(cutter.takeText('x'.repeat(47_000), 'utf8'), undefined, 'which might not fit')
+})
+
 t.test('a full first part waits for one more byte; a later one does not', async (t) => {
   const parts: Part[] = []
   const cutter = new PartCutter(partSizes(10, 100, true), 3, (part) => parts.push(part))
@@ -86,10 +118,12 @@ t.test('with every buffer out nothing is taken, until one comes back', async (t)
   t.equal(cutter.take(bytes(100)), 30, 'three buffers')
   t.notOk(cutter.hasRoom)
   t.equal(cutter.take(bytes(1)), 0)
+  const memory = parts[1]?.body.buffer
   parts[1]?.release()
+  t.equal(parts[1]?.body.length, 0, 'the part lets go of it')
   t.ok(cutter.hasRoom)
   t.equal(cutter.take(bytes(100, 2)), 10)
-  t.equal(parts[3]?.body.buffer, parts[1]?.body.buffer, 'the same memory again')
+  t.equal(parts[3]?.body.buffer, memory, 'the same memory again')
   t.ok(parts[0]?.body.equals(bytes(10)), 'what is still out is not touched')
 })
 
@@ -98,7 +132,7 @@ t.test('a small first part takes little memory, and a known length takes exactly
   const small = new PartCutter(partSizes(8 * MiB, 10, true), 2, () => {})
   small.take(bytes(100))
   t.equal(small.end()?.body.buffer.byteLength, 16 * 1024)
-  const known = new PartCutter(partSizes(8 * MiB, 10, true), 2, () => {}, 12_345)
+  const known = new PartCutter(partSizes(8 * MiB, 10, true), 2, () => {}, { firstBytes: 12_345 })
   known.take(bytes(100))
   t.equal(known.end()?.body.buffer.byteLength, 12_345)
   const large = new PartCutter(partSizes(8 * MiB, 10, true), 2, () => {})

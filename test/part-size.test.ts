@@ -1,6 +1,7 @@
 import { constants } from 'node:buffer'
+import fc from 'fast-check'
 import t from 'tap'
-import { MAX_PART_SIZE, partSizeFor, partSizes } from '../lib/part-size.js'
+import { MAX_PART_SIZE, MIN_PART_SIZE, partSizeFor, partSizes, partSizesOf } from '../lib/part-size.js'
 import { MiB } from './support/bytes.js'
 
 const GiB = 1024 * MiB
@@ -53,4 +54,46 @@ t.test('a known length chooses the smallest whole MiB that fits, and never less 
   t.equal(partSizeFor(80_000 * MiB, 8 * MiB, 10_000), 8 * MiB)
   t.equal(partSizeFor(80_000 * MiB + 1, 8 * MiB, 10_000), 9 * MiB)
   t.equal(partSizeFor(100 * GiB, 5 * MiB, 1000), 103 * MiB)
+})
+
+t.test('stored parts tell how their upload was cut, whatever is missing, and where it ended', async (t) => {
+  const cut = fc.record({
+    partSize: fc.integer({ min: MIN_PART_SIZE, max: 64 * MiB }),
+    maxParts: fc.integer({ min: 2, max: 60 }),
+    equal: fc.boolean(),
+    guess: fc.boolean(),
+    numbers: fc.uniqueArray(fc.integer({ min: 1, max: 60 }), { maxLength: 20 }),
+    end: fc.option(fc.integer({ min: 1, max: MIN_PART_SIZE - 1 })),
+  })
+  const told = fc.property(cut, ({ partSize, maxParts, equal, guess, numbers, end }) => {
+    const sizes = partSizes(partSize, maxParts, equal)
+    const stored = [...new Set([1, 2, ...numbers])]
+      .filter((n) => n <= maxParts)
+      .sort((a, b) => a - b)
+      .map((PartNumber) => ({ PartNumber, size: sizes(PartNumber) }))
+    if (end !== null) Object.assign(stored.at(-1) as object, { size: end })
+    const found = partSizesOf(stored, maxParts, guess)
+    const whole = end === null ? stored : stored.slice(0, -1)
+    return whole.every(({ PartNumber, size }) => found?.(PartNumber) === size)
+  })
+  t.doesNotThrow(() => fc.assert(told))
+})
+
+t.test('stored parts that no upload is cut in are told', async (t) => {
+  const of = (...sizes: number[]) => sizes.map((size, i) => ({ PartNumber: i + 1, size: size * MiB }))
+  const irregular = /the stored parts are irregular: part 2 has 6291456 bytes, and should have 5242880$/
+  for (const sizes of [of(5, 6, 5), of(8, 7, 8, 7), of(5, 6, 7), of(3, 8, 3)])
+    t.throws(() => partSizesOf(sizes, 10_000, false))
+  t.throws(() => partSizesOf(of(5, 6, 5), 10_000, false), { message: irregular })
+  t.throws(() => partSizesOf(of(1, 1), 10_000, false), {
+    message: /part 1 has 1048576 bytes, and should have 5242880$/,
+  })
+  t.throws(() => partSizesOf(of(5, 5), 1, false), { message: 'there is a part 2, and maxParts is 1' })
+  t.equal(partSizesOf(of(8, 3, 8), 10_000, false)?.(2), 8 * MiB)
+  t.equal(partSizesOf(of(8, 8, 3), 10_000, false)?.(3), 8 * MiB)
+  t.equal(partSizesOf(of(3, 8, 8), 10_000, false)?.(1), 8 * MiB)
+  t.equal(partSizesOf(of(0, 8), 10_000, false)?.(1), 8 * MiB)
+  t.equal(partSizesOf([], 10_000, false), undefined)
+  t.equal(partSizesOf(of(3), 10_000, false), undefined)
+  t.equal(partSizesOf(of(6), 10_000, false)?.(1), 6 * MiB)
 })

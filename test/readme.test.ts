@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { s3Writable } from '../lib/index.js'
-import { bytes, MiB } from './support/bytes.js'
-import { runProgram } from './support/program.js'
+import { begun } from './support/begun.js'
+import { bytes, MiB, P } from './support/bytes.js'
+import { runProgram, s3Env } from './support/program.js'
 import { endpoint, head, makeBucket, s3Client } from './support/store.js'
 
 const ROOT = join(import.meta.dirname, '..')
@@ -28,8 +29,13 @@ const IMPORTS = {
   'node:stream/promises': ['pipeline'],
   '@aws-sdk/client-s3': ['S3Client'],
   '@aws-sdk/lib-storage': ['Upload'],
-  's3-writable': ['s3Writable', 'S3WritableError'],
+  's3-writable': ['resumePoint', 's3Writable', 'S3WritableError'],
 }
+
+const TALK = bytes(12 * MiB)
+/** What a command or a block that resumes goes on with. */
+const stopped = (t: Test, Bucket: string) =>
+  begun(s3Client(t), Bucket, { 1: TALK.subarray(0, P) }, { Key: 'talk.webm' })
 
 function program(block: string): string {
   const declares = (name: string): boolean =>
@@ -48,7 +54,7 @@ t.test('every TypeScript block of the README compiles, runs, and makes the objec
   const programs = blocks.filter(({ language }) => language === 'ts').map(({ code }) => program(code))
   t.ok(programs.length >= 8)
   // Inside of the project, where 's3-writable' is the project itself.
-  const folder = t.testdir({ 'talk.webm': bytes(12 * MiB), photos: { 'a.jpg': bytes(1000) } })
+  const folder = t.testdir({ 'talk.webm': TALK, photos: { 'a.jpg': bytes(1000) } })
   const files = programs.map((_, i) => join(folder, `${i + 1}.ts`))
   const Buckets = await Promise.all(programs.map(() => makeBucket(t)))
   for (const [i, code] of programs.entries()) {
@@ -62,10 +68,29 @@ t.test('every TypeScript block of the README compiles, runs, and makes the objec
   await t.resolves(promisify(execFile)(process.execPath, [join(ROOT, 'node_modules/.bin/tsc'), '-p', folder]))
 
   for (const [i, file] of files.entries()) {
+    if (/\bresume/.test(programs[i] as string)) await stopped(t, Buckets[i] as string)
     const { code, stderr } = await runProgram(file, [], { AWS_ENDPOINT_URL: endpoint.href }, folder)
     if (!t.equal(code, 0, `block ${i + 1} ends with 0`)) t.comment(stderr)
     const Key = /\bKey: '(.*?)'/.exec(programs[i] as string)?.[1]
     t.ok(Key !== undefined && (await head(Buckets[i] as string, Key)), `block ${i + 1} makes ${Key}`)
+  }
+})
+
+t.test('every command line of the README works', async (t) => {
+  const lines = blocks.filter(({ language }) => language === 'bash').flatMap(({ code }) => code.trim().split('\n'))
+  t.ok(lines.length >= 5)
+  const Bucket = await makeBucket(t)
+  const command = `#!/bin/sh\nexec '${process.execPath}' '${join(ROOT, 'dist/cli/main.js')}' "$@"\n`
+  const bin = { 's3-writable': command }
+  const folder = t.testdir({ bin, 'talk.webm': TALK, photos: { 'a.jpg': bytes(1000) } })
+  chmodSync(join(folder, 'bin/s3-writable'), 0o755)
+  const env = { ...s3Env, PATH: `${join(folder, 'bin')}:${process.env.PATH}` }
+  for (const line of lines) {
+    const here = line.replaceAll('s3://backups', `s3://${Bucket}`)
+    if (line.includes('--resume')) await stopped(t, Bucket)
+    await t.resolves(promisify(execFile)('bash', ['-o', 'pipefail', '-c', here], { cwd: folder, env }), line)
+    const Key = /s3:\/\/backups\/(\S+)/.exec(line)?.[1]
+    if (Key !== undefined) t.ok(await head(Bucket, Key), Key)
   }
 })
 
@@ -78,7 +103,7 @@ t.test('every shell block of the README is a command that the gate runs to the l
 })
 
 t.test('the README has no other blocks, and a working example by line 25', (t) => {
-  t.same([...new Set(blocks.map(({ language }) => language))].sort(), ['sh', 'ts'])
+  t.same([...new Set(blocks.map(({ language }) => language))].sort(), ['bash', 'sh', 'ts'])
   t.match(README.split('\n').slice(0, 25).join('\n'), /^```ts\n.*^```$/ms)
   t.end()
 })

@@ -4,9 +4,10 @@ import { pipeline } from 'node:stream/promises'
 import t, { type Test } from 'tap'
 import { type S3Writable, s3Writable } from '../lib/index.js'
 import { bytes, KiB, MiB, P, sha256 } from './support/bytes.js'
-import { type Fault, type FaultProxy, faultProxy } from './support/fault-proxy.js'
+import { denied, type Fault, type FaultProxy, faultProxy } from './support/fault-proxy.js'
 import type { Seen } from './support/seen.js'
 import { head, makeBucket, s3Client, stored, unfinishedUploads } from './support/store.js'
+import { way } from './support/way.js'
 
 /** Long enough for a healthy request on a busy machine, short enough to wait for. */
 const stallTimeout = 1500
@@ -146,4 +147,9 @@ t.test('a client that does not listen to its signal is not waited for', async (t
   const upload = s3Writable({ client, Bucket: 'b', Key: 'k', stallTimeout: 10 })
   upload.end('x')
   await t.rejects(upload.done(), { code: 'ERR_S3_STALLED', operation: 'PutObject' })
+})
+
+t.test('a stallTimeout of 0 is for ever, and the clean-up ends all the same', async (t) => {
+  const { upload, fails } = await way(t, { fault: ({ PartNumber }) => (PartNumber === 2 ? denied : undefined) })
+  await fails(pipeline(Readable.from([SIZES.large]), upload({ stallTimeout: 0 })), { name: 'AccessDenied' })
 })

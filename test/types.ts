@@ -36,6 +36,14 @@ export function refused(): void {
   s3Writable({ ...good, ChecksumType: 'COMPOSITE', ChecksumAlgorithm: 'CRC64NVME' })
   // @ts-expect-error a client is an object with send and config
   s3Writable({ ...good, client: {} })
+  // @ts-expect-error Create took it
+  s3Writable({ ...good, resume: true, ContentType: 'text/plain' })
+  // @ts-expect-error Create declared it
+  s3Writable({ ...good, resume: { UploadId: 'u' }, ChecksumType: 'FULL_OBJECT' })
+  // @ts-expect-error a point has parts
+  s3Writable({ ...good, resume: { UploadId: 'u', offset: 1 } })
+  // @ts-expect-error no upload is named
+  s3Writable({ ...good, resume: {} })
   // @ts-expect-error result may not be there yet
   s3Writable(good).result.ETag
 }
@@ -57,6 +65,11 @@ export function taken(): void {
     { ...good, ObjectLockMode: 'GOVERNANCE', ObjectLockRetainUntilDate: RetainUntil, ObjectLockLegalHoldStatus: 'ON' },
     { ...good, ChecksumType: 'FULL_OBJECT', ChecksumAlgorithm: 'CRC32' },
     { ...good, ChecksumAlgorithm: 'SHA256', ChecksumSHA256: 'x' },
+    { ...good, resume: true, IfNoneMatch: '*', ContentLength: 1, leavePartsOnError: true },
+    { ...good, resume: { UploadId: 'u' }, ChecksumSHA256: 'x', SSECustomerAlgorithm: 'AES256', SSECustomerKey: 'k' },
+    { ...good, resume: { UploadId: 'u', offset: 1, parts: 1, partSize: 1 }, ExpectedBucketOwner: '1' },
+    { ...good, resume: undefined, ContentType: 'text/plain' },
+    { ...good, resume: RetainUntil.valueOf() > 1 ? { UploadId: 'u' } : undefined },
     { ...good, ContentType: undefined, partSize: undefined, signal: undefined, ChecksumType: undefined },
     {
       ...good,
@@ -64,7 +77,8 @@ export function taken(): void {
     },
   ]
   const upload: S3Writable & Writable = s3Writable(options[0] as S3WritableOptions)
-  upload.on('progress', ({ loaded, sent, total, parts }) => [loaded + sent + parts, total?.toFixed()])
+  upload.on('progress', ({ loaded, sent, total, parts, skipped }) => [loaded + sent + parts, total ?? skipped])
+  upload.once('upload', ({ UploadId }) => UploadId.length)
   upload.on('error', (error) => error.message).once('finish', () => {})
   const done: Promise<S3WritableResult> = upload.done()
   void done.then(({ ETag, Location, size, VersionId }) => [

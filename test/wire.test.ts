@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { PutObjectCommand } from '@aws-sdk/client-s3'
 import t from 'tap'
@@ -99,4 +100,20 @@ t.test('every body comes with its length, and no framing', async (t) => {
     t.equal(headers['transfer-encoding'], undefined)
     t.equal(headers['content-encoding'], undefined)
   }
+})
+
+t.test("a body that the client's own middleware has replaced is left as it is", async (t) => {
+  const client = s3Client(t)
+  client.middlewareStack.add(
+    (next) => (args) => {
+      const request = args.request as { body?: unknown }
+      if (!(request.body instanceof Uint8Array)) return next(args)
+      return next({ ...args, request: { ...request, body: Readable.from([request.body]) } })
+    },
+    { step: 'finalizeRequest', priority: 'low' },
+  )
+  const Bucket = await makeBucket(t)
+  const upload = s3Writable({ client, Bucket, Key: 'k', partSize: P, unsignedPayload: true })
+  await pipeline(zeros(2 * P), upload)
+  t.equal((await stored(Bucket, 'k')).size, 2 * P)
 })

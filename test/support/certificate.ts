@@ -9,11 +9,8 @@ export interface Certificate {
   key: string
 }
 
-export async function makeCertificate(folder: string): Promise<Certificate> {
-  const names = [
-    { type: 2 as const, value: 'localhost' },
-    { type: 7 as const, ip: '127.0.0.1' },
-  ]
+export async function makeCertificate(folder: string, addresses = ['127.0.0.1']): Promise<Certificate> {
+  const names = [{ type: 2 as const, value: 'localhost' }, ...addresses.map((ip) => ({ type: 7 as const, ip }))]
   const { cert, private: secret } = await generate([{ name: 'commonName', value: 'localhost' }], {
     algorithm: 'sha256',
     keyType: 'ec',

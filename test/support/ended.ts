@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { head, stored, unfinishedUploads } from './store.js'
 
-interface Stored {
+export interface Stored {
   sha256: string
   size: number
 }
@@ -14,6 +14,5 @@ export async function endedWell(t: Test, Bucket: string, Key: string, old?: Stor
     else t.same(await stored(Bucket, Key), old, `the old object is there, ${when}`)
     if (when === 'at once') await sleep(1000)
   }
-  // MinIO may list an upload for a moment of which it has just said that there is no such upload.
   t.same(await unfinishedUploads(Bucket), [], 'no upload is left')
 }

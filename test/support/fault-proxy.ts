@@ -11,16 +11,16 @@ import { endpoint } from './store.js'
 
 /** What to do with a request instead of passing it on untouched. */
 export type Fault =
-  /** Answer in S3's place. The request is read to its end, and not passed on. */
-  | { do: 'answer'; status: number; body?: string }
+  /** Answer in S3's place, not passing the request on, once it has been read to its end; `early`: at once. */
+  | { do: 'answer'; status: number; body?: string; headers?: Record<string, string>; early?: boolean }
   /** Wait before a byte of the body is read, then pass the request on. */
   | { do: 'hold'; until: Promise<unknown> }
   /** Read the request to its end, wait, then pass it on, also where the client has gone away meanwhile. */
   | { do: 'pass on late'; until: Promise<unknown> }
   /** Let so many bytes of its body through in a second. */
   | { do: 'throttle'; bytesPerSecond: number }
-  /** Break the connection once so many bytes of the body have come. */
-  | { do: 'reset'; after: number }
+  /** Break the connection once so many bytes of the body have come, and `until` has. */
+  | { do: 'reset'; after: number; until?: Promise<unknown> }
   /** Read the request to its end, and neither pass it on nor answer. */
   | { do: 'swallow' }
   /** Take the connection, and never read the body. */
@@ -61,6 +61,10 @@ export interface FaultProxy {
   /** How many connections were opened. */
   connections: () => number
   of: (operation: string) => Seen[]
+  /** The numbers of the parts that were sent, in ascending order; twice where it was sent twice. */
+  parts: () => number[]
+  /** Abort and ListParts in their order; one that the store failed and that was sent again is there once. */
+  cleanUp: () => string[]
   /** Resolves when a request has come that is so, at once where it has already. */
   came: (so: Partial<Seen>) => Promise<void>
 }
@@ -79,14 +83,25 @@ export async function faultProxy(t: Pick<Test, 'teardown'>, options: ProxyOption
     const was = note(request, sockets.get(socket) ?? 0, seen)
     response.on('close', () => {
       was.ended = performance.now()
+      was.answered = response.writableFinished
       if (options.dropIdle === true) setTimeout(() => socket.destroy(), 1)
     })
     const fault = options.fault?.(was)
     arrivals.emit('arrival')
     if (fault?.do === 'ignore') return
     if (fault?.do === 'hold') await fault.until
+    if (fault?.do === 'answer' && fault.early) answerFor(response, fault)
     const passes = fault?.do !== 'answer' && fault?.do !== 'swallow'
     const passedOn = passes ? pass(request, response, socket, fault?.do !== 'pass on late') : undefined
+    // From here on, since a server may answer before the last of the body is off this side's hands.
+    const answered = passedOn && (once(passedOn, 'response') as Promise<[IncomingMessage]>)
+    let early = false
+    answered?.then(
+      () => {
+        early = true
+      },
+      () => {},
+    )
     const slow = fault?.do === 'throttle' ? pacer(fault.bytesPerSecond) : pace
     const kept: Buffer[] = []
     for await (const chunk of request as AsyncIterable<Buffer>) {
@@ -94,9 +109,12 @@ export async function faultProxy(t: Pick<Test, 'teardown'>, options: ProxyOption
       if (request.method === 'POST' || fault?.do === 'pass on late') kept.push(chunk)
       await slow?.(chunk.length)
       if (fault?.do === 'reset' && was.length >= fault.after) break
-      if (fault?.do !== 'pass on late' && passedOn?.write(chunk) === false) await once(passedOn, 'drain')
+      if (fault?.do !== 'pass on late' && passedOn?.write(chunk) === false && !early) {
+        await Promise.race([once(passedOn, 'drain'), answered])
+      }
     }
     if (fault?.do === 'reset') {
+      await fault.until
       socket.destroy()
       return
     }
@@ -105,7 +123,7 @@ export async function faultProxy(t: Pick<Test, 'teardown'>, options: ProxyOption
     options.onXml?.(was, Buffer.concat(kept).toString())
     if (fault?.do === 'swallow') return
     if (fault?.do === 'answer') {
-      response.writeHead(fault.status, { 'content-type': 'application/xml' }).end(fault.body)
+      if (!fault.early) answerFor(response, fault)
       return
     }
     if (fault?.do === 'pass on late') {
@@ -113,7 +131,7 @@ export async function faultProxy(t: Pick<Test, 'teardown'>, options: ProxyOption
       passedOn?.write(Buffer.concat(kept))
     }
     passedOn?.end()
-    const [answer] = (await once(passedOn as http.ClientRequest, 'response')) as [IncomingMessage]
+    const [answer] = await (answered as Promise<[IncomingMessage]>)
     await reply(answer, response, socket, fault)
   }
 
@@ -158,6 +176,15 @@ export async function faultProxy(t: Pick<Test, 'teardown'>, options: ProxyOption
     seen,
     connections: () => opened,
     of,
+    parts: () =>
+      of('UploadPart')
+        .map(({ PartNumber }) => PartNumber as number)
+        .sort((a, b) => a - b),
+    cleanUp: () =>
+      seen
+        .map(({ operation }) => operation)
+        .filter((operation) => operation === 'AbortMultipartUpload' || operation === 'ListParts')
+        .filter((operation, at, all) => operation !== all[at - 1]),
     came: async (so) => {
       const facts = Object.entries(so) as [keyof Seen, unknown][]
       while (!seen.some((request) => facts.every(([name, value]) => request[name] === value))) {
@@ -165,6 +192,10 @@ export async function faultProxy(t: Pick<Test, 'teardown'>, options: ProxyOption
       }
     },
   }
+}
+
+function answerFor(response: ServerResponse, { status, body, headers }: Fault & { do: 'answer' }): void {
+  response.writeHead(status, { 'content-type': 'application/xml', ...headers }).end(body)
 }
 
 async function reply(

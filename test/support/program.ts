@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
+import { endpoint } from './store.js'
 
 export interface Ran {
   code: number | null
@@ -10,6 +11,8 @@ export interface Ran {
 /** Without tap's own loader and coverage, which are not the user's and take memory. */
 const { NODE_OPTIONS: _, NODE_V8_COVERAGE: __, ...plain } = process.env
 export const plainEnv: NodeJS.ProcessEnv = plain
+/** The same, with the S3 under test for any program of the SDK. */
+export const s3Env: NodeJS.ProcessEnv = { ...plain, NODE_NO_WARNINGS: '1', AWS_ENDPOINT_URL: endpoint.href }
 
 /** Runs a TypeScript program as `tsx` does, to its end. */
 export async function runProgram(

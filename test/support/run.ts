@@ -1,6 +1,6 @@
 /**
- * `npm test`: finds or starts one S3, runs tap against it with whatever arguments came, and ends the S3 again.
- * The tests read the environment that is made here; nothing else is shared.
+ * `npm test`: finds or starts one S3, runs tap against it with whatever arguments came, and ends the S3 again. With
+ * `--program FILE` it runs that program in tap's place. Both read the environment made here; nothing else is shared.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -30,7 +30,9 @@ try {
 }
 
 async function run(...env: NodeJS.ProcessEnv[]): Promise<number> {
-  const child = spawn(process.execPath, [tap, ...process.argv.slice(2)], {
+  const [first, ...rest] = process.argv.slice(2)
+  const program = first === '--program' ? ['--import', 'tsx', ...rest] : [tap, ...process.argv.slice(2)]
+  const child = spawn(process.execPath, program, {
     stdio: 'inherit',
     env: Object.assign({}, process.env, ...env),
   })

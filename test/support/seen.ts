@@ -18,6 +18,8 @@ export interface Seen {
   /** When its head came, and when it was answered or broken off, in `performance.now()`'s milliseconds. */
   came: number
   ended: number | undefined
+  /** Whether it was answered, to the last byte. */
+  answered: boolean
 }
 
 export function note(request: IncomingMessage, connection: number, seen: Seen[]): Seen {
@@ -35,6 +37,7 @@ export function note(request: IncomingMessage, connection: number, seen: Seen[])
     connection,
     came: performance.now(),
     ended: undefined,
+    answered: false,
   }
   seen.push(was)
   return was

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import {
   CreateBucketCommand,
@@ -9,6 +10,7 @@ import {
   type HeadObjectCommandOutput,
   ListMultipartUploadsCommand,
   ListObjectVersionsCommand,
+  ListPartsCommand,
   type MultipartUpload,
   S3Client,
   type S3ClientConfig,
@@ -49,7 +51,10 @@ const admin = new S3Client({
 let buckets = 0
 
 /** A bucket of the test's own. It ends with a look that no upload was left in it. */
-export async function makeBucket(t: Test, options: Omit<CreateBucketCommandInput, 'Bucket'> = {}): Promise<string> {
+export async function makeBucket(
+  t: Pick<Test, 'teardown'>,
+  options: Omit<CreateBucketCommandInput, 'Bucket'> = {},
+): Promise<string> {
   const Bucket = `test-${process.pid}-${Date.now().toString(36)}-${++buckets}`
   await admin.send(new CreateBucketCommand({ Bucket, ...options }))
   t.teardown(async () => {
@@ -61,24 +66,38 @@ export async function makeBucket(t: Test, options: Omit<CreateBucketCommandInput
 }
 
 async function empty(Bucket: string, locked: boolean): Promise<void> {
-  const { Versions = [], DeleteMarkers = [] } = await admin.send(new ListObjectVersionsCommand({ Bucket }))
-  for (const { Key, VersionId } of [...Versions, ...DeleteMarkers]) {
-    const version = VersionId === undefined || VersionId === 'null' ? {} : { VersionId }
-    await admin.send(
-      new DeleteObjectCommand({
-        Bucket,
-        Key,
-        ...version,
-        ...(locked ? { BypassGovernanceRetention: true } : {}),
-      }),
-    )
+  for (;;) {
+    const { Versions = [], DeleteMarkers = [] } = await admin.send(new ListObjectVersionsCommand({ Bucket }))
+    const all = [...Versions, ...DeleteMarkers]
+    if (all.length === 0) break
+    for (const { Key, VersionId } of all) {
+      const version = VersionId === undefined || VersionId === 'null' ? {} : { VersionId }
+      const bypass = locked ? { BypassGovernanceRetention: true } : {}
+      await admin.send(new DeleteObjectCommand({ Bucket, Key, ...version, ...bypass }))
+    }
   }
   await admin.send(new DeleteBucketCommand({ Bucket }))
 }
 
-export async function unfinishedUploads(Bucket: string): Promise<MultipartUpload[]> {
-  const { Uploads = [] } = await admin.send(new ListMultipartUploadsCommand({ Bucket }))
-  return Uploads
+/**
+ * The unfinished uploads of a bucket, or of one key in it. MinIO lists those of a bucket from a cache, which keeps some
+ * that are gone; so each is asked for.
+ */
+export async function unfinishedUploads(Bucket: string, Key?: string): Promise<MultipartUpload[]> {
+  const { Uploads = [] } = await admin.send(new ListMultipartUploadsCommand({ Bucket, Prefix: Key }))
+  const found: MultipartUpload[] = []
+  for (const one of Uploads) if ((Key ?? one.Key) === one.Key && (await isThere(Bucket, one))) found.push(one)
+  return found
+}
+
+async function isThere(Bucket: string, { Key, UploadId }: MultipartUpload): Promise<boolean> {
+  try {
+    await admin.send(new ListPartsCommand({ Bucket, Key, UploadId }))
+    return true
+  } catch (error) {
+    if ((error as Error).name === 'NoSuchUpload') return false
+    throw error
+  }
 }
 
 /** Undefined where there is no such object. */
@@ -115,6 +134,11 @@ export async function stored(Bucket: string, Key: string): Promise<{ sha256: str
   })
   await pipeline(object, hash)
   return { sha256: hash.digest('hex'), size }
+}
+
+/** The bytes of an object. */
+export async function read(Bucket: string, Key: string): Promise<Buffer> {
+  return await buffer(await minio.getObject(Bucket, Key))
 }
 
 /** What a store can do, asked of the store itself: the tests run against more than one. */

@@ -1,4 +1,4 @@
-import { PartBody, SLICE } from './part-body.js'
+import { FIRST_SLICE, PartBody } from './part-body.js'
 
 /** How a command with a body is to be sent. */
 export interface BodyHandling {
@@ -8,6 +8,8 @@ export interface BodyHandling {
   onSlices: (slices: PartBody) => void
   /** Undefined: over https only. */
   unsignedPayload: boolean | undefined
+  /** Whether the upload declared one: a body may not carry any other. */
+  checksum: boolean
   /** Hears the URL of the request, without its query. */
   onUrl: (url: string) => void
 }
@@ -24,6 +26,7 @@ interface HttpRequest {
 interface Args {
   request: HttpRequest
 }
+const CHECKSUM = /^x-amz-(sdk-)?checksum-/i
 /** Below the SDK's retries and signature: runs once for each attempt. */
 const INNERMOST = { step: 'deserialize', priority: 'low' }
 type Middleware = (next: (args: Args) => Promise<unknown>) => (args: Args) => Promise<unknown>
@@ -32,47 +35,49 @@ interface Command {
 }
 
 /**
- * Adds to this one command, and to nothing else that the client sends:
+ * Adds to this one command, and to nothing else that the client sends: every attempt is told; and where there is a body
  * - no `Expect: 100-continue`, for which the SDK opens a connection of its own for every part;
- * - no SHA-256 of the body where it need not be signed;
- * - the body in slices below the SDK's retries and signature, which see the whole Buffer.
+ * - no checksum that the upload did not declare, as the SDK adds one by itself;
+ * - no SHA-256 of it where it need not be signed;
+ * - it goes in slices below the SDK's retries and signature, which see the whole Buffer.
  *
  * https://github.com/aws/aws-sdk-js-v3/blob/main/supplemental-docs/CLIENTS.md#middleware-stack
  */
-export function sendBody<C extends object>(command: C, handling: BodyHandling): C {
+export function instrument<C extends object>(command: C, onAttempt: () => void, body?: BodyHandling): C {
   const { middlewareStack } = command as unknown as Command
-  middlewareStack.add(prepare(handling), { step: 'build', priority: 'low', name: 's3WritablePrepare' })
-  middlewareStack.add(slice(handling), { ...INNERMOST, name: 's3WritableSlice' })
+  if (body !== undefined)
+    middlewareStack.add(prepare(body), { step: 'build', priority: 'low', name: 's3WritablePrepare' })
+  middlewareStack.add(attempt(onAttempt, body), { ...INNERMOST, name: 's3WritableAttempt' })
   return command
 }
 
-/** Any command, with a body or without: its attempts are told. */
-export function tellAttempts<C extends object>(command: C, onAttempt: () => void): C {
-  const { middlewareStack } = command as unknown as Command
-  const tell: Middleware = (next) => (args) => {
-    onAttempt()
-    return next(args)
-  }
-  middlewareStack.add(tell, { ...INNERMOST, name: 's3WritableAttempt' })
-  return command
-}
-
-function prepare({ unsignedPayload, onUrl }: BodyHandling): Middleware {
+function prepare({ unsignedPayload, checksum, onUrl }: BodyHandling): Middleware {
   return (next) => (args) => {
     const { headers, protocol, hostname, port, path } = args.request
     delete headers.Expect
+    if (!checksum) for (const name of Object.keys(headers)) if (CHECKSUM.test(name)) delete headers[name]
     if (unsignedPayload ?? protocol === 'https:') headers['x-amz-content-sha256'] = 'UNSIGNED-PAYLOAD'
     onUrl(`${protocol}//${hostname}${port === undefined ? '' : `:${port}`}${path}`)
     return next(args)
   }
 }
 
-function slice({ onTaken, onSlices }: BodyHandling): Middleware {
+function attempt(onAttempt: () => void, handling: BodyHandling | undefined): Middleware {
   return (next) => (args) => {
-    const { body } = args.request
-    if (!(body instanceof Uint8Array) || body.length <= SLICE) return next(args)
-    const slices = new PartBody(body, onTaken)
-    onSlices(slices)
-    return next({ ...args, request: { ...args.request, body: slices } })
+    onAttempt()
+    return next(handling === undefined ? args : { ...args, request: sliced(args.request, handling) })
   }
+}
+
+function sliced(request: HttpRequest, { onTaken, onSlices }: BodyHandling): HttpRequest {
+  const { body } = request
+  if (!(body instanceof Uint8Array)) return request
+  // By what it keeps in memory: a short last part is a view of a whole buffer.
+  if (body.buffer.byteLength <= FIRST_SLICE) {
+    onTaken(body.length)
+    return request
+  }
+  const slices = new PartBody(body, onTaken)
+  onSlices(slices)
+  return { ...request, body: slices }
 }

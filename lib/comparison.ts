@@ -1,0 +1,55 @@
+import type { Aborted } from './abort.js'
+import { isThere } from './commit.js'
+import type { S3WritableError } from './errors.js'
+import type { StoredPart } from './integrity.js'
+import { type Part, PartCutter } from './part-cutter.js'
+import type { PartSizes } from './part-size.js'
+import type { Requests } from './requests.js'
+
+/**
+ * In an upload's place where the one to be resumed is gone and there is an object: reads the bytes to their end, to tell
+ * whether the object is made of them. Sends nothing, and always fails.
+ */
+export class Comparison {
+  readonly UploadId = undefined
+  readonly bytesUploaded = 0
+  /** Why: what the stream fails with. */
+  readonly gone: S3WritableError
+  readonly #requests: Requests
+  readonly #cutter: PartCutter
+  readonly #parts: StoredPart[] = []
+
+  constructor(sizes: PartSizes, requests: Requests, gone: S3WritableError) {
+    this.#requests = requests
+    this.gone = gone
+    this.#cutter = new PartCutter(sizes, 1, (part) => this.#note(part))
+  }
+
+  write(chunk: Uint8Array): number {
+    return this.#cutter.take(chunk)
+  }
+
+  writeText(): undefined {}
+
+  async room(): Promise<void> {}
+
+  async end(): Promise<never> {
+    const { crc, size } = this.#cutter
+    const last = this.#cutter.end()
+    if (last !== undefined) this.#note(last)
+    const found = (await isThere(this.#requests, this.#parts, { crc, size }))
+      ? 'It is made of these very bytes: the upload was completed, and there is nothing left to do'
+      : `It does not show that it is made of the ${size} bytes that came`
+    throw Object.assign(this.gone, { message: `${this.gone.message}. ${found}` })
+  }
+
+  async abort(): Promise<Aborted> {
+    this.#cutter.drop()
+    return {}
+  }
+
+  #note({ PartNumber, body, crc, release }: Part): void {
+    this.#parts.push({ listed: { PartNumber }, crc, size: body.length, md5: undefined })
+    release()
+  }
+}

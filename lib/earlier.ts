@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto'
+import { setImmediate as turn } from 'node:timers/promises'
+import type { CompletedPart, Part as ListedPart } from '@aws-sdk/client-s3'
+import { type Encrypted, isOpaque, md5In, type StoredPart } from './integrity.js'
+import type { Declared } from './parameters.js'
+import type { Part } from './part-cutter.js'
+import { BYTES_A_TURN, type PartSizes } from './part-size.js'
+
+/** What an earlier stream of the same object left on S3. */
+export interface Earlier {
+  UploadId: string
+  /** What its Create declared. */
+  declared: Declared
+  /** How it was cut, and is to be cut on. */
+  sizes: PartSizes
+  /** Of the first part, as the stored ones tell; undefined where they tell nothing. */
+  partSize: number | undefined
+  /** What is stored, by PartNumber. */
+  parts: ReadonlyMap<number, StoredPart>
+  /** So many parts, from the first on, are taken as they are: the stream begins behind them. */
+  before: number
+}
+
+/**
+ * The part as ListParts tells of it; undefined where that is too little to list it at Complete. Nothing there tells of
+ * KMS, under which an ETag only looks like an MD5: the answer to Complete does.
+ */
+export function earlierPart(
+  part: ListedPart,
+  { ChecksumAlgorithm, ChecksumType }: Declared,
+  { Bucket, s3 }: { Bucket: string; s3: Encrypted },
+): StoredPart | undefined {
+  const { PartNumber, ETag, Size, ChecksumCRC32 } = part
+  if (PartNumber === undefined || !ETag || Size === undefined) return undefined
+  const name = `Checksum${ChecksumAlgorithm}` as keyof CompletedPart & keyof ListedPart
+  const checksum = part[name]
+  // Complete lists those of all parts, unless the checksum is of the full object.
+  if (ChecksumAlgorithm !== undefined && ChecksumType !== 'FULL_OBJECT' && !checksum) return undefined
+  return {
+    listed: { PartNumber, ETag, ...(checksum ? { [name]: checksum } : {}) },
+    crc: ChecksumCRC32 ? Buffer.from(ChecksumCRC32, 'base64').readUInt32BE() : undefined,
+    size: Size,
+    md5: isOpaque(s3, Bucket) ? undefined : md5In(ETag),
+  }
+}
+
+/** Whether S3 holds these very bytes: of the same size, with the same CRC-32, or the MD5 that is the ETag. */
+export async function isSame({ body, crc }: Part, earlier: StoredPart): Promise<boolean> {
+  if (earlier.size !== body.length) return false
+  if (earlier.crc !== undefined) return earlier.crc === crc
+  return earlier.md5 !== undefined && earlier.md5 === (await md5InTurns(body))
+}
+
+/** A large part takes seconds. */
+async function md5InTurns(bytes: Uint8Array): Promise<string> {
+  const hash = createHash('md5')
+  for (let at = 0; at < bytes.length; at += BYTES_A_TURN) {
+    hash.update(bytes.subarray(at, at + BYTES_A_TURN))
+    await turn()
+  }
+  return hash.digest('hex')
+}
