@@ -1,0 +1,44 @@
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
+
+/** Which S3, and as whom. What is left out comes from the environment and the profiles, as for any program of the SDK. */
+export interface ClientOptions {
+  region?: string
+  endpointUrl?: string
+  profile?: string
+  signRequest: boolean
+  pathStyle?: boolean
+}
+
+/** The same options as they are given to the command, for one that is to be pasted. */
+export function clientArguments(options: ClientOptions): string {
+  const { region, endpointUrl, profile, signRequest, pathStyle } = options
+  const given = flags({ region, 'endpoint-url': endpointUrl, profile })
+  return [...given, ...(signRequest ? [] : ['--no-sign-request']), ...(pathStyle ? ['--path-style'] : [])].join(' ')
+}
+
+/** Those that are given, as they are written. */
+export function flags(named: Record<string, string | number | undefined>): string[] {
+  return Object.entries(named).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name} ${quoted(String(value))}`],
+  )
+}
+
+/** As a shell takes it for one word. */
+export function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+}
+
+export function makeClient({ region, endpointUrl, profile, signRequest, pathStyle }: ClientOptions): S3Client {
+  const config: S3ClientConfig = {
+    ...(region === undefined ? {} : { region }),
+    ...(endpointUrl === undefined ? {} : { endpoint: endpointUrl }),
+    ...(profile === undefined ? {} : { profile }),
+    ...(pathStyle === undefined ? {} : { forcePathStyle: pathStyle }),
+  }
+  if (signRequest) return new S3Client(config)
+  return new S3Client({
+    ...config,
+    credentials: { accessKeyId: '', secretAccessKey: '' },
+    signer: { sign: async (request) => request },
+  })
+}

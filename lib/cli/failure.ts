@@ -1,0 +1,57 @@
+import { constants } from 'node:os'
+
+/** What the process ends with, and why: one line for people. */
+export class Failure extends Error {
+  readonly code: number
+  constructor(code: number, message: string, cause?: unknown) {
+    super(message, { cause })
+    this.code = code
+  }
+}
+
+/** What was thrown, as what the process ends with. */
+export function asFailure(error: unknown): Failure {
+  return error instanceof Failure ? error : new Failure(1, explained(error), error)
+}
+
+/** 128 + n, as a shell says it. */
+export function signalCode(signal: NodeJS.Signals): number {
+  return 128 + constants.signals[signal]
+}
+
+/** What to do about what S3, or the way to it, answered. By the name of the exception, or the code of the error. */
+const ADVICE: Record<string, string> = {
+  NoSuchBucket: 'There is no such bucket: look at its name, --region and --endpoint-url.',
+  PermanentRedirect: 'The bucket is in another region: give its own with --region.',
+  AuthorizationHeaderMalformed: 'The bucket is in another region: give its own with --region.',
+  IllegalLocationConstraintException: 'The bucket is in another region: give its own with --region.',
+  AccessDenied:
+    'These credentials may not do this. It takes s3:PutObject, s3:AbortMultipartUpload and s3:ListMultipartUploadParts; to list, s3:ListBucketMultipartUploads.',
+  InvalidAccessKeyId: 'S3 does not know this access key: look at AWS_ACCESS_KEY_ID and --profile.',
+  SignatureDoesNotMatch:
+    'The secret key is not the one of this access key: look at AWS_SECRET_ACCESS_KEY and --profile.',
+  ExpiredToken: 'The credentials have expired: get new ones, such as by aws sso login.',
+  RequestTimeTooSkewed: "This machine's clock is wrong: set it.",
+  CredentialsProviderError:
+    'There are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give a --profile that has them.',
+  PreconditionFailed: 'The object is there already, or is another one.',
+  ECONNREFUSED: 'Nobody answers there: look at --endpoint-url.',
+  ENOTFOUND:
+    'There is no such host: look at --region and --endpoint-url, and give --path-style where buckets have no host names.',
+  EAI_AGAIN: 'The name server does not answer: look at the network.',
+  ERR_S3_TOO_MANY_PARTS: 'Raise --part-size, or give --expected-size.',
+}
+
+/** One line: what failed, and what to do about it where that is known. */
+export function explained(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (/Region is missing/.test(error.message)) return 'There is no region: give --region, or set AWS_REGION.'
+  const known = causes(error)
+    .flatMap(({ name, code }) => [name, code ?? ''])
+    .find((word) => word in ADVICE)
+  return [error.message, ...(known === undefined ? [] : [ADVICE[known] as string])].join('. ')
+}
+
+function causes(error: Error): (Error & { code?: string })[] {
+  return error.cause instanceof Error ? [error, ...causes(error.cause)] : [error]
+}

@@ -1,0 +1,36 @@
+/**
+ * A dump of a database, compressed on the way, which browsers and the SDK see through by its ContentEncoding. A dump that
+ * fails publishes nothing. Usage: dump DATABASE BUCKET KEY
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { pipeline } from 'node:stream/promises'
+import { createGzip } from 'node:zlib'
+import { S3Client } from '@aws-sdk/client-s3'
+import { s3Writable } from 's3-writable'
+
+const [database = '', Bucket = '', Key = ''] = process.argv.slice(2)
+let end = ''
+// sqlite3 exits with 0 also where it could read only a part; the last line of the dump tells.
+async function* watched(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const chunk of source) {
+    end = (end + chunk.toString('latin1')).slice(-100)
+    yield chunk
+  }
+}
+const dump = spawn('sqlite3', ['-readonly', '-bail', database, '.dump'], { stdio: ['ignore', 'pipe', 'inherit'] })
+await once(dump, 'spawn')
+const closed = once(dump, 'close')
+await using upload = s3Writable({
+  client: new S3Client(),
+  Bucket,
+  Key,
+  ContentType: 'application/sql',
+  ContentEncoding: 'gzip',
+  beforeComplete: async () => {
+    const [code, signal] = await closed
+    if (code !== 0) throw new Error(`sqlite3 ended with ${signal ?? `code ${code}`}`)
+    if (!end.endsWith('\nCOMMIT;\n')) throw new Error(`The dump is not whole: it ends in ${JSON.stringify(end)}`)
+  },
+})
+await pipeline(dump.stdout, watched, createGzip(), upload)
