@@ -1,65 +1,64 @@
 /**
- * One contender, once, in a process of its own: sends so many MiB in writes of 64 KiB and prints what that took.
- * Usage: contender NAME ENDPOINT MIB
+ * One contender, once, in a process of its own: prints as JSON what that took. `copies` counts what is copied, and
+ * nothing else means anything then. Usage: contender NAME CASE ENDPOINT MIB [copies]
  */
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import http from 'node:http'
+import https from 'node:https'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { S3Client } from '@aws-sdk/client-s3'
-import { Upload } from '@aws-sdk/lib-storage'
-import { s3Writable } from 's3-writable'
-import { KiB, MiB } from '../test/support/bytes.js'
+import { MiB } from '../test/support/bytes.js'
+import { CASES, type Case, type ContenderName, longLink } from './cases.js'
+import { CONTENDERS } from './contenders.js'
+import { countCopies, type Measured, measure } from './measure.js'
+import { file, fresh, memory } from './sources.js'
 
-const partSize = 8 * MiB
-const object = { Bucket: 'bench', Key: 'object' }
-
-export interface Measured {
-  seconds: number
-  cpuSeconds: number
-  /** Bytes that the process grew to beyond what it was with the SDK loaded. */
-  rss: number
-}
-
-/** Both with parts of one size and as many of them at once, or the comparison would be of the settings. */
-const CONTENDERS: Record<string, (client: S3Client, source: Readable) => Promise<unknown>> = {
-  's3-writable': (client, source) => pipeline(source, s3Writable({ client, ...object, partSize, concurrency: 4 })),
-  Upload: (client, source) =>
-    new Upload({ client, params: { ...object, Body: source }, partSize, queueSize: 4 }).done(),
-}
-
-/** Fresh memory for every chunk, as a socket or a pipe gives it. */
-function source(size: number): Readable {
-  let left = size
-  return new Readable({
-    highWaterMark: 256 * KiB,
-    read() {
-      this.push(left === 0 ? null : Buffer.allocUnsafeSlow(64 * KiB))
-      left = Math.max(0, left - 64 * KiB)
-    },
-  })
-}
-
-const [name = '', endpoint = '', size = ''] = process.argv.slice(2)
-const send = CONTENDERS[name]
-if (send === undefined)
-  throw new Error(`There is no contender ${name}; there are ${Object.keys(CONTENDERS).join(', ')}`)
+const [name = '', title = '', address = '', size = '', copies] = process.argv.slice(2)
+const rtt = /^a link of (\d+) ms$/.exec(title)?.[1]
+const it = rtt === undefined ? (CASES.find((one) => one.title === title) as Case) : longLink(Number(rtt))
+const endpoint = new URL(address)
+const folder = mkdtempSync(join(tmpdir(), 's3-writable-bench-'))
+const path = join(folder, 'file')
 const client = new S3Client({
-  endpoint,
+  endpoint: endpoint.href,
   region: 'us-east-1',
   forcePathStyle: true,
-  credentials: { accessKeyId: 'bench', secretAccessKey: 'bench' },
+  ...(process.env.AWS_ACCESS_KEY_ID ? {} : { credentials: { accessKeyId: 'bench', secretAccessKey: 'bench' } }),
 })
-await send(client, source(KiB))
+const send = CONTENDERS[name as ContenderName]
+const run = (bytes: number): Promise<void> =>
+  send({ client, endpoint, it, size: bytes, source: () => sourceOf(it, bytes) })
 
-const idle = process.memoryUsage.rss()
-let peak = idle
-const look = setInterval(() => {
-  peak = Math.max(peak, process.memoryUsage.rss())
-}, 20)
-const cpu = process.cpuUsage()
-const start = performance.now()
-await send(client, source(Number(size) * MiB))
-const seconds = (performance.now() - start) / 1000
-const { user, system } = process.cpuUsage(cpu)
-clearInterval(look)
+if (copies !== undefined) countCopies()
+if (it.source.kind === 'file') {
+  writeFileSync(path, '')
+  truncateSync(path, Number(size) * MiB)
+}
+await connections()
+// Everything is loaded, and compiled, by a first upload of two parts; a run of small objects warms up by itself.
+if (it.source.kind !== 'objects') await run(2 * it.partSize)
+const measured = await measure(Number(size) * MiB, () => run(Number(size) * MiB))
+console.log(JSON.stringify({ ...measured, connections: await connections() } satisfies Measured))
 client.destroy()
-console.log(JSON.stringify({ seconds, cpuSeconds: (user + system) / 1e6, rss: peak - idle } satisfies Measured))
+rmSync(folder, { recursive: true })
+
+function sourceOf({ source: { kind, write } }: Case, bytes: number): Readable {
+  if (kind === 'file') return file(path, write)
+  return kind === 'memory' ? memory(bytes, write) : fresh(bytes, write)
+}
+
+/** Opened since the last time that it was asked; a store that is no sink does not say. */
+async function connections(): Promise<number> {
+  const { get } = endpoint.protocol === 'https:' ? https : http
+  return await new Promise((resolve, reject) => {
+    get(new URL('/connections', endpoint), { agent: false }, (answer) => {
+      let text = ''
+      answer.on('data', (chunk) => {
+        text += chunk
+      })
+      answer.on('end', () => resolve(answer.statusCode === 200 ? Number(text) : 0))
+    }).on('error', reject)
+  })
+}

@@ -1,83 +1,116 @@
 /**
- * `npm run bench [-- --quick]`: s3-writable and the SDK's Upload, one after the other in fresh processes, against a
- * server that drops what it gets. Only the ratios mean anything on another machine.
+ * `npm run bench`: s3-writable beside what people use now, in turn, in fresh processes, against a server that drops what
+ * it gets. Only the ratios mean anything on another machine. See `--help`.
  */
-import { execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { cpus, tmpdir } from 'node:os'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs, promisify } from 'node:util'
+import { parseArgs } from 'node:util'
 import { makeCertificate } from '../test/support/certificate.js'
-import type { Measured } from './contender.js'
+import { CASES, type Case, longLink } from './cases.js'
+import { benchChunkers } from './chunker.js'
+import { FAR, noLink, withLink } from './link.js'
+import { besideStore, forStore, STORE, withStore } from './minio.js'
+import { machine, type Ran, table, type Verdict, verdictLine, verdicts, write } from './report.js'
+import { compare, type Where, withSink } from './runner.js'
 
-const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false } } })
-const ROUNDS = values.quick ? 3 : 7
-const MIB = values.quick ? 256 : 1024
-const NAMES = ['s3-writable', 'Upload'] as const
+const HELP = `npm run bench -- [OPTION…]
+  --quick       the shorter cases, with fewer bytes
+  --check       exit with 1 where a figure is less than half of what is asked
+  --case TEXT   only the cases that have this in their title
+  --chunker     the cut alone, without a server
+  --minio       against a MinIO, found or started as npm test does, instead of the server that drops what it gets
+  --rtt MS      over a link with this round trip, instead of the cases; root, Linux, Go and iproute2
+  --mbit N      the rate of that link, in megabits a second, 1000 by default
+  --rounds N    how often each contender runs, 7 by default
+  --no-write    leave bench/results as it is`
+
+const { values } = parseArgs({
+  allowNegative: true,
+  options: {
+    quick: { type: 'boolean', default: false },
+    check: { type: 'boolean', default: false },
+    case: { type: 'string', default: '' },
+    chunker: { type: 'boolean', default: false },
+    minio: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    rtt: { type: 'string' },
+    mbit: { type: 'string', default: '1000' },
+    write: { type: 'boolean', default: true },
+    help: { type: 'boolean', default: false },
+  },
+})
+if (values.help) {
+  console.log(HELP)
+  process.exit()
+}
+if (values.chunker) {
+  await benchChunkers()
+  process.exit()
+}
+if (values.minio && values.rtt !== undefined)
+  throw new TypeError('--minio and --rtt exclude each other: a link leads to the sink')
+if (values.minio && STORE === undefined) process.exit(besideStore())
+const store = values.minio ? STORE : undefined
+const rounds = whole('rounds', values.rounds ?? (values.quick || values.rtt !== undefined ? '3' : '7'))
+const rtt = values.rtt === undefined ? undefined : whole('rtt', values.rtt)
+const mbit = whole('mbit', values.mbit)
+const no = rtt === undefined ? undefined : noLink()
+if (no !== undefined) {
+  console.log(`The long link is left out: ${no}`)
+  process.exit()
+}
+const sunk = rtt === undefined ? CASES : [longLink(rtt)]
+const possible = store === undefined ? sunk : sunk.flatMap((it) => forStore(it, store) ?? [])
+const cases = possible.filter((it) => it.title.includes(values.case) && !(values.quick && it.long))
+if (cases.length === 0) throw new RangeError(`No case has ${JSON.stringify(values.case)} in its title`)
+
 const folder = mkdtempSync(join(tmpdir(), 's3-writable-bench-'))
-
-type Row = Record<keyof Measured, number>
-
+const ran: Ran[] = []
 try {
-  const { cert, key } = await makeCertificate(folder)
-  console.log(
-    `${cpus().length} × ${cpus()[0]?.model}, Node ${process.version}, client-s3 ${version('@aws-sdk/client-s3')}`,
-  )
-  console.log(`${MIB} MiB in writes of 64 KiB into parts of 8 MiB, 4 at once; the median of ${ROUNDS} rounds\n`)
-  console.log('| | MiB/s | CPU seconds a GiB | memory, MiB |\n| --- | --- | --- | --- |')
-  for (const protocol of ['https', 'http']) {
-    const rows = await compare(protocol, protocol === 'https' ? [cert, key] : [], cert)
-    const [ours, theirs] = rows as [Row, Row]
-    for (const [i, name] of NAMES.entries()) console.log(line(`${name}, ${protocol}`, rows[i] as Row))
-    const ratio = (key: keyof Measured, of: Row, to: Row): string => `${(of[key] / to[key]).toFixed(2)} ×`
-    const ratios = [ratio('seconds', theirs, ours), ratio('cpuSeconds', ours, theirs), ratio('rss', ours, theirs)]
-    console.log(`| **ratio, ${protocol}** | ${ratios.join(' | ')} |`)
+  console.log(`${machine()}\n4 parts at once; the median of ${rounds} rounds, and the spread of the speed\n`)
+  const certificate = await makeCertificate(folder, ['127.0.0.1', FAR])
+  const all = async (): Promise<void> => {
+    for (const it of cases) {
+      const secure = it.protocol === 'https' ? certificate : undefined
+      const run = (where: Where): Promise<Ran> => runCase(it, where)
+      const one = await (store === undefined ? withSink(secure, run, rtt !== undefined) : withStore(store, run))
+      ran.push(one)
+      console.log(table(one))
+    }
   }
+  if (rtt === undefined) await all()
+  else await withLink(rtt, mbit, folder, all)
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
-
-async function compare(protocol: string, certificate: string[], ca: string): Promise<Row[]> {
-  const sink = spawn(process.execPath, ['--import', 'tsx', program('sink'), ...certificate], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
-  const [port] = await once(sink.stdout, 'data')
-  const endpoint = `${protocol}://127.0.0.1:${String(port).trim()}`
-  const measured: Measured[][] = NAMES.map(() => [])
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [i, name] of NAMES.entries()) measured[i]?.push(await run(name, endpoint, ca))
+// What is asked is asked against a server that is never the limit.
+const all = store === undefined ? ran.flatMap(verdicts) : []
+if (all.length > 0) console.log('| what | figure | asked | measured | holds |\n| --- | --- | --- | --- | --- |')
+for (const verdict of all) console.log(verdictLine(verdict))
+if (values.write && values.case === '' && !values.quick && rtt === undefined && store === undefined) {
+  const facts = {
+    date: new Date().toISOString().slice(0, 10),
+    command: `npm run bench -- --rounds ${rounds}`,
+    machine: machine(),
+    rounds,
   }
-  sink.stdin.end()
-  return measured.map((runs) => ({
-    seconds: median(runs.map((one) => one.seconds)),
-    cpuSeconds: median(runs.map((one) => one.cpuSeconds)),
-    rss: median(runs.map((one) => one.rss)),
-  }))
+  write('bench/results', ran, facts)
+}
+const farOff = all.filter((one: Verdict) => one.farOff)
+if (values.check && farOff.length > 0) {
+  console.error(`${farOff.length} figures are less than half of what is asked`)
+  process.exitCode = 1
 }
 
-async function run(name: string, endpoint: string, ca: string): Promise<Measured> {
-  const args = ['--import', 'tsx', program('contender'), name, endpoint, String(MIB)]
-  const env = { ...process.env, NODE_EXTRA_CA_CERTS: ca, NODE_NO_WARNINGS: '1' }
-  const { stdout } = await promisify(execFile)(process.execPath, args, { env })
-  return JSON.parse(stdout)
+async function runCase(it: Case, where: Where): Promise<Ran> {
+  const MiB = values.quick ? Math.min(it.MiB, it.source.kind === 'lines' ? 16 : 512) : it.MiB
+  const wanted = it.asked.map(({ against }) => against)
+  const contenders = it.contenders.filter((name) => !values.quick || name === 's3-writable' || wanted.includes(name))
+  return { it, MiB, outcome: await compare(it, where, { rounds, MiB }, contenders) }
 }
 
-function program(name: string): string {
-  return join(import.meta.dirname, `${name}.ts`)
-}
-
-function line(name: string, { seconds, cpuSeconds, rss }: Row): string {
-  const figures = [(MIB / seconds).toFixed(0), ((cpuSeconds * 1024) / MIB).toFixed(2), (rss / 1024 / 1024).toFixed(0)]
-  return `| ${name} | ${figures.join(' | ')} |`
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number
-}
-
-function version(name: string): string {
-  const file = createRequire(import.meta.url).resolve(`${name}/package.json`)
-  return JSON.parse(readFileSync(file, 'utf8')).version
+function whole(name: string, given: string): number {
+  if (/^[1-9]\d*$/.test(given)) return Number(given)
+  throw new RangeError(`--${name} must be a whole number from 1. Received ${given}`)
 }

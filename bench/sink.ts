@@ -1,33 +1,85 @@
 /**
- * Just enough of S3 to upload to, in a process of its own: it takes every body and drops it, so that what is measured is
- * the sender. Prints its port, and ends with its standard input. Usage: sink [CERTIFICATE KEY]
+ * Just enough of S3 to upload to, in a process of its own: it drops every body as it comes off the socket, so that what
+ * is measured is the sender. It reads HTTP by itself, since node:http would be the slower side of a fast sender.
+ * Prints its port, and ends with its standard input. Usage: sink [CERTIFICATE KEY]
  */
 import { readFileSync } from 'node:fs'
-import http, { type IncomingMessage, type ServerResponse } from 'node:http'
-import https from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import tls from 'node:tls'
 
 const [cert, key] = process.argv.slice(2)
+const END = Buffer.from('\r\n\r\n')
+let connections = 0
 
-function answer(request: IncomingMessage, response: ServerResponse): void {
-  const query = new URL(request.url ?? '/', 'http://sink').searchParams
-  // Not an MD5, so that nobody takes it for one.
-  response.setHeader('ETag', '"dropped"')
-  if (request.method !== 'POST') response.end()
-  else if (query.has('uploads')) response.end(xml('InitiateMultipartUpload', '<UploadId>bench</UploadId>'))
-  else response.end(xml('CompleteMultipartUpload', '<ETag>"dropped"</ETag>'))
+function serve(socket: Socket): void {
+  connections++
+  let head: Buffer = Buffer.alloc(0)
+  let left = 0
+  let answer = ''
+  socket.setNoDelay(true)
+  socket.on('error', () => {})
+  socket.on('data', (data: Buffer) => {
+    let rest: Buffer = data
+    while (rest.length > 0) {
+      if (answer === '') {
+        head = head.length === 0 ? rest : Buffer.concat([head, rest])
+        const end = head.indexOf(END)
+        if (end === -1) return
+        const text = head.toString('latin1', 0, end)
+        rest = head.subarray(end + END.length)
+        head = Buffer.alloc(0)
+        left = Number(/^content-length: *(\d+)/im.exec(text)?.[1] ?? 0)
+        answer = answerTo(text.slice(0, text.indexOf('\r\n')))
+        if (/^expect: *100-continue/im.test(text)) socket.write('HTTP/1.1 100 Continue\r\n\r\n')
+      }
+      const taken = Math.min(left, rest.length)
+      left -= taken
+      rest = rest.subarray(taken)
+      if (left > 0) return
+      socket.write(answer)
+      answer = ''
+    }
+  })
+}
+
+function answerTo(line: string): string {
+  const [method, target = ''] = line.split(' ')
+  const { pathname, searchParams } = new URL(target, 'http://sink')
+  if (pathname === '/connections') {
+    const count = String(connections - 1)
+    connections = 0
+    return response(200, count)
+  }
+  if (method === 'POST' && searchParams.has('uploads')) {
+    return response(200, xml('InitiateMultipartUpload', '<UploadId>bench</UploadId>'))
+  }
+  // minio looks for an upload to go on with.
+  if (method === 'GET' && searchParams.has('uploads'))
+    return response(200, xml('ListMultipartUploads', '<IsTruncated>false</IsTruncated>'))
+  if (method === 'POST')
+    return response(
+      200,
+      xml(
+        'CompleteMultipartUpload',
+        '<Location>http://sink/bench/object</Location><Bucket>bench</Bucket><Key>object</Key><ETag>&quot;dropped&quot;</ETag>',
+      ),
+    )
+  return response(method === 'DELETE' ? 204 : 200, '')
 }
 
 function xml(operation: string, inside: string): string {
   return `<?xml version="1.0"?><${operation}Result>${inside}</${operation}Result>`
 }
 
-const listener = (request: IncomingMessage, response: ServerResponse): void => {
-  request.on('data', () => {}).on('end', () => answer(request, response))
+/** Its ETag is no MD5, so that nobody takes it for one. */
+function response(status: number, body: string): string {
+  const length = Buffer.byteLength(body)
+  return `HTTP/1.1 ${status} OK\r\nETag: "dropped"\r\nContent-Type: application/xml\r\nContent-Length: ${length}\r\n\r\n${body}`
 }
+
 const server =
   cert === undefined || key === undefined
-    ? http.createServer(listener)
-    : https.createServer({ cert: readFileSync(cert), key: readFileSync(key) }, listener)
-server.listen(0, '127.0.0.1', () => console.log((server.address() as AddressInfo).port))
+    ? createServer(serve)
+    : tls.createServer({ cert: readFileSync(cert), key: readFileSync(key), ALPNProtocols: ['http/1.1'] }, serve)
+server.listen(0, process.env.SINK_HOST ?? '127.0.0.1', () => console.log((server.address() as AddressInfo).port))
 process.stdin.on('close', () => process.exit()).resume()

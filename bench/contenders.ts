@@ -1,0 +1,158 @@
+import { once } from 'node:events'
+import http from 'node:http'
+import https from 'node:https'
+import { PassThrough, type Readable, type Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import {
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  PutObjectCommand,
+  type S3Client,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3'
+import { Upload } from '@aws-sdk/lib-storage'
+import { Client as Minio } from 'minio'
+import { s3Writable } from 's3-writable'
+import type { Case, ContenderName } from './cases.js'
+import { lines } from './sources.js'
+
+/** What a contender is given. Parts of one size, and as many of them at once, or settings would be compared. */
+export interface Task {
+  client: S3Client
+  endpoint: URL
+  it: Case
+  size: number
+  source: () => Readable
+}
+const concurrency = 4
+const object = { Bucket: 'bench', Key: 'object' }
+
+/** Feeds a stream as the case says: by a pipeline, or by a loop. */
+async function feed({ it, size, source }: Task, destination: Writable): Promise<void> {
+  if (it.source.kind === 'lines') await lines(destination, size, it.source.write)
+  else await pipeline(source(), destination)
+}
+
+async function ours(task: Task): Promise<void> {
+  const { client, it } = task
+  const { partSize, unsignedPayload } = it
+  if (it.source.kind === 'objects') {
+    for (let i = 0; i < 1000; i++) {
+      const upload = s3Writable({ client, ...object, partSize })
+      upload.end(Buffer.alloc(it.source.write))
+      await once(upload, 'finish')
+    }
+    return
+  }
+  const upload = s3Writable({ client, ...object, partSize, concurrency, unsignedPayload })
+  await Promise.all([feed(task, upload), upload.done()])
+}
+
+async function upload({ client, it, source }: Task): Promise<void> {
+  const params = { ...object, Body: source() }
+  await new Upload({ client, params, partSize: it.partSize, queueSize: concurrency }).done()
+}
+
+async function uploadBehind(task: Task): Promise<void> {
+  const { client, it } = task
+  const Body = new PassThrough()
+  const sent = new Upload({ client, params: { ...object, Body }, partSize: it.partSize, queueSize: concurrency })
+  await Promise.all([feed(task, Body), sent.done()])
+}
+
+async function minio({ endpoint, it, source }: Task): Promise<void> {
+  const client = new Minio({
+    endPoint: endpoint.hostname,
+    port: Number(endpoint.port),
+    useSSL: endpoint.protocol === 'https:',
+    accessKey: process.env.AWS_ACCESS_KEY_ID ?? 'bench',
+    secretKey: process.env.AWS_SECRET_ACCESS_KEY ?? 'bench',
+    region: 'us-east-1',
+    partSize: it.partSize,
+  })
+  await client.putObject(object.Bucket, object.Key, source())
+}
+
+/** What people write: collect a part, join it, send it, and go on. */
+async function byHand({ client, it, source }: Task): Promise<void> {
+  if (it.source.kind === 'objects') {
+    for (let i = 0; i < 1000; i++) {
+      await client.send(new PutObjectCommand({ ...object, Body: Buffer.alloc(it.source.write) }))
+    }
+    return
+  }
+  const { UploadId } = await client.send(new CreateMultipartUploadCommand(object))
+  const Parts: { PartNumber: number; ETag: string | undefined }[] = []
+  await collected(source(), it.partSize, 1, async (Body, PartNumber) => {
+    const { ETag } = await client.send(new UploadPartCommand({ ...object, UploadId, PartNumber, Body }))
+    Parts.push({ PartNumber, ETag })
+  })
+  await client.send(new CompleteMultipartUploadCommand({ ...object, UploadId, MultipartUpload: { Parts } }))
+}
+
+/** The same with nothing of S3: no signature, no checksum, the bytes on several connections at once. */
+async function bare({ endpoint, it, source }: Task): Promise<void> {
+  const put = putter(endpoint)
+  await collected(source(), it.partSize, concurrency, put)
+}
+
+/** What one Buffer takes that is there already. */
+async function limit({ endpoint, it, size }: Task): Promise<void> {
+  const put = putter(endpoint)
+  const buffer = Buffer.alloc(it.partSize)
+  let left = Math.ceil(size / it.partSize)
+  const worker = async (): Promise<void> => {
+    while (left-- > 0) await put(buffer, 1)
+  }
+  await Promise.all(Array.from({ length: concurrency }, worker))
+}
+
+async function collected(
+  source: Readable,
+  partSize: number,
+  atOnce: number,
+  send: (part: Buffer, PartNumber: number) => Promise<void>,
+): Promise<void> {
+  const sending = new Set<Promise<void>>()
+  let list: Buffer[] = []
+  let length = 0
+  let PartNumber = 0
+  const flush = async (): Promise<void> => {
+    const part = send(Buffer.concat(list), ++PartNumber)
+    list = []
+    length = 0
+    sending.add(part)
+    void part.then(() => sending.delete(part))
+    if (sending.size >= atOnce) await Promise.race(sending)
+  }
+  for await (const chunk of source as AsyncIterable<Buffer>) {
+    list.push(chunk)
+    length += chunk.length
+    if (length >= partSize) await flush()
+  }
+  if (length > 0) await flush()
+  await Promise.all(sending)
+}
+
+function putter(endpoint: URL): (body: Buffer, PartNumber: number) => Promise<void> {
+  const { request, Agent } = endpoint.protocol === 'https:' ? https : http
+  const agent = new Agent({ keepAlive: true })
+  return async (body, PartNumber) => {
+    const headers = { 'content-length': body.length }
+    const sent = request(`${endpoint.href}bench/object?partNumber=${PartNumber}`, { method: 'PUT', agent, headers })
+    sent.end(body)
+    const [answer] = (await once(sent, 'response')) as [http.IncomingMessage]
+    answer.resume()
+    await once(answer, 'end')
+  }
+}
+
+export const CONTENDERS: Record<ContenderName, (task: Task) => Promise<void>> = {
+  's3-writable': ours,
+  Upload: upload,
+  'Upload behind a PassThrough': uploadBehind,
+  minio,
+  'by hand': byHand,
+  bare,
+  limit,
+}

@@ -1,0 +1,76 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+
+/** What one run took. */
+export interface Measured {
+  /** MiB a second. */
+  speed: number
+  /** CPU seconds of the whole process for a GiB. */
+  cpu: number
+  /** Bytes that the process grew to, over what it was with the SDK loaded. */
+  rss: number
+  /** Bytes of array buffers, likewise. */
+  arrayBuffers: number
+  /** The longest time in which the event loop did not turn, in ms. */
+  stall: number
+  /** Connections that were opened. */
+  connections: number
+  /** How often each byte was copied from one Buffer into another. */
+  copies: number
+}
+
+/** Measures what `run` takes to send so many bytes. */
+export async function measure(bytes: number, run: () => Promise<unknown>): Promise<Omit<Measured, 'connections'>> {
+  const idle = process.memoryUsage()
+  const peak = { ...idle }
+  const look = (): void => {
+    const { rss, arrayBuffers } = process.memoryUsage()
+    peak.rss = Math.max(peak.rss, rss)
+    peak.arrayBuffers = Math.max(peak.arrayBuffers, arrayBuffers)
+  }
+  const timer = setInterval(look, 50)
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  delay.enable()
+  copied = 0
+  const cpu = process.cpuUsage()
+  const start = performance.now()
+  await run()
+  const seconds = (performance.now() - start) / 1000
+  const { user, system } = process.cpuUsage(cpu)
+  delay.disable()
+  clearInterval(timer)
+  look()
+  return {
+    speed: bytes / MIB / seconds,
+    cpu: (user + system) / 1e6 / (bytes / GIB),
+    rss: peak.rss - idle.rss,
+    arrayBuffers: peak.arrayBuffers - idle.arrayBuffers,
+    stall: delay.max / 1e6,
+    copies: copied / bytes,
+  }
+}
+
+const MIB = 1024 ** 2
+const GIB = 1024 ** 3
+
+let copied = 0
+
+/** Counts bytes that are copied from here on. Costs time, so speed is measured without. */
+export function countCopies(): void {
+  const { set } = Uint8Array.prototype
+  Uint8Array.prototype.set = function (this: Uint8Array, from: ArrayLike<number>, at?: number) {
+    copied += from.length
+    set.call(this, from, at)
+  }
+  const { concat } = Buffer
+  Buffer.concat = (list, length) => {
+    const all = concat(list, length)
+    copied += all.length
+    return all
+  }
+  const { copy } = Buffer.prototype
+  Buffer.prototype.copy = function (this: Buffer, ...args: Parameters<typeof copy>) {
+    const count = copy.apply(this, args)
+    copied += count
+    return count
+  }
+}
