@@ -56,11 +56,18 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
     }
     return pipeline(source(), upload({ client: { config: {}, send } }))
   },
-  'the client is destroyed': () =>
-    pipeline(
-      source(() => client.destroy()),
-      upload(),
-    ),
+  // Not before Create has answered: an upload that S3 never named to us cannot be removed.
+  'the client is destroyed': () => {
+    const stream = upload()
+    const created = once(stream, 'upload')
+    return pipeline(
+      source(async () => {
+        await created
+        client.destroy()
+      }),
+      stream,
+    )
+  },
   'a part fails while nobody writes': () => {
     const stream = upload()
     open.push(bytes(P + 1))
