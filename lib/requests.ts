@@ -230,7 +230,13 @@ export class Requests {
       watch.moved()
     }
     const body = sent === undefined ? undefined : await this.#handling(sent, watch)
-    return await this.#options.client.send(instrument(await command(), onAttempt, body), { abortSignal: watch.signal })
+    const made = await command()
+    const letGo = instrument(made, onAttempt, body)
+    try {
+      return await this.#options.client.send(made, { abortSignal: watch.signal })
+    } finally {
+      letGo()
+    }
   }
 }
 

@@ -39,20 +39,32 @@ for (const tls of [false, true]) {
   )
 }
 
+type Faulty = (seen: Seen) => Fault | undefined
 const on =
-  (operation: string, fault: Fault) =>
-  (seen: Seen): Fault | undefined =>
+  (operation: string, fault: Fault): Faulty =>
+  (seen) =>
     seen.operation === operation ? fault : undefined
 const internal: Fault = { do: 'answer', status: 500, body: '<Error><Code>InternalError</Code></Error>' }
+const refused = on('CompleteMultipartUpload', denied)
+/** The answer of Complete came over a connection that a part of the next upload stood still on. */
+const repeated =
+  (fault: Fault): Faulty =>
+  (seen) =>
+    seen.operation === 'UploadPart' && seen.attempt === 1 ? fault : refused(seen)
 
-const FAULTS: Record<string, (seen: Seen) => Fault | undefined> = {
+const FAULTS: Record<string, Faulty> = {
   'Create is refused': on('CreateMultipartUpload', denied),
   'a part is refused': on('UploadPart', denied),
   'a part is refused before it has all been sent': on('UploadPart', { ...denied, early: true }),
   'every part is broken off': on('UploadPart', { do: 'reset', after: MiB }),
   'every part fails in the store': on('UploadPart', internal),
   'every part stands still': on('UploadPart', { do: 'ignore' }),
-  'Complete is refused': on('CompleteMultipartUpload', denied),
+  'Complete is refused': refused,
+  'each part is read, stands still and is sent again, and Complete is refused': repeated({ do: 'swallow' }),
+  'each part is not read, is sent again, and Complete is refused': repeated({ do: 'ignore' }),
+  'each part is stored, not answered and sent again, and Complete is refused': repeated({ do: 'swallow answer' }),
+  'PutObject is refused': on('PutObject', denied),
+  'PutObject stands still': on('PutObject', { do: 'ignore' }),
 }
 
 for (const [what, fault] of Object.entries(FAULTS)) {
@@ -64,7 +76,7 @@ for (const [what, fault] of Object.entries(FAULTS)) {
     const before = await held()
     for (let i = 0; i < 3; i++) {
       const upload = s3Writable({ client, Bucket, Key: 'k', partSize: P, stallTimeout: 500 })
-      kept.push(upload, await failureOf(pipeline(zeros(3 * P), upload)))
+      kept.push(upload, await failureOf(pipeline(zeros(what.startsWith('PutObject') ? P : 3 * P), upload)))
     }
     // A connection that is kept for the next request holds the last one.
     client.destroy()
