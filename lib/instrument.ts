@@ -25,17 +25,12 @@ interface HttpRequest {
 }
 interface Args {
   request: HttpRequest
-  input: Input
-}
-interface Input {
-  Body?: unknown
 }
 const CHECKSUM = /^x-amz-(sdk-)?checksum-/i
 /** Below the SDK's retries and signature: runs once for each attempt. */
 const INNERMOST = { step: 'deserialize', priority: 'low' }
 type Middleware = (next: (args: Args) => Promise<unknown>) => (args: Args) => Promise<unknown>
 interface Command {
-  input: Input
   middlewareStack: { add(middleware: Middleware, where: object): void }
 }
 
@@ -46,29 +41,18 @@ interface Command {
  * - no SHA-256 of it where it need not be signed;
  * - it goes in slices below the SDK's retries and signature, which see the whole Buffer.
  *
- * Returns what is to be called once the command has settled: it makes the command, and all that the SDK made of it, let go
- * of the body. The stack of an error leads to them, and so does the error of another request on the same connection.
- *
  * https://github.com/aws/aws-sdk-js-v3/blob/main/supplemental-docs/CLIENTS.md#middleware-stack
  */
-export function instrument(command: object, onAttempt: () => void, body?: BodyHandling): () => void {
-  const { input, middlewareStack } = command as Command
-  const seen: Args[] = []
+export function instrument<C extends object>(command: C, onAttempt: () => void, body?: BodyHandling): C {
+  const { middlewareStack } = command as unknown as Command
   if (body !== undefined)
-    middlewareStack.add(prepare(body, seen), { step: 'build', priority: 'low', name: 's3WritablePrepare' })
-  middlewareStack.add(attempt(onAttempt, body, seen), { ...INNERMOST, name: 's3WritableAttempt' })
-  return () => {
-    input.Body = undefined
-    for (const args of seen) {
-      args.input.Body = undefined
-      args.request.body = undefined
-    }
-  }
+    middlewareStack.add(prepare(body), { step: 'build', priority: 'low', name: 's3WritablePrepare' })
+  middlewareStack.add(attempt(onAttempt, body), { ...INNERMOST, name: 's3WritableAttempt' })
+  return command
 }
 
-function prepare({ unsignedPayload, checksum, onUrl }: BodyHandling, seen: Args[]): Middleware {
+function prepare({ unsignedPayload, checksum, onUrl }: BodyHandling): Middleware {
   return (next) => (args) => {
-    seen.push(args)
     const { headers, protocol, hostname, port, path } = args.request
     delete headers.Expect
     if (!checksum) for (const name of Object.keys(headers)) if (CHECKSUM.test(name)) delete headers[name]
@@ -78,12 +62,10 @@ function prepare({ unsignedPayload, checksum, onUrl }: BodyHandling, seen: Args[
   }
 }
 
-function attempt(onAttempt: () => void, handling: BodyHandling | undefined, seen: Args[]): Middleware {
+function attempt(onAttempt: () => void, handling: BodyHandling | undefined): Middleware {
   return (next) => (args) => {
     onAttempt()
-    if (handling === undefined) return next(args)
-    seen.push(args)
-    return next({ ...args, request: sliced(args.request, handling) })
+    return next(handling === undefined ? args : { ...args, request: sliced(args.request, handling) })
   }
 }
 

@@ -231,11 +231,11 @@ export class Requests {
     }
     const body = sent === undefined ? undefined : await this.#handling(sent, watch)
     const made = await command()
-    const letGo = instrument(made, onAttempt, body)
     try {
-      return await this.#options.client.send(made, { abortSignal: watch.signal })
+      return await this.#options.client.send(instrument(made, onAttempt, body), { abortSignal: watch.signal })
     } finally {
-      letGo()
+      // With the body in it: the stack of the SDK's error leads here, and so does another error on the same connection.
+      Object.assign(made, { input: {} })
     }
   }
 }
