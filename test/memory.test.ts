@@ -52,22 +52,23 @@ const repeated =
   (seen) =>
     seen.operation === 'UploadPart' && seen.attempt === 1 ? fault : refused(seen)
 
-const FAULTS: Record<string, Faulty> = {
-  'Create is refused': on('CreateMultipartUpload', denied),
-  'a part is refused': on('UploadPart', denied),
-  'a part is refused before it has all been sent': on('UploadPart', { ...denied, early: true }),
-  'every part is broken off': on('UploadPart', { do: 'reset', after: MiB }),
-  'every part fails in the store': on('UploadPart', internal),
-  'every part stands still': on('UploadPart', { do: 'ignore' }),
-  'Complete is refused': refused,
-  'each part is read, stands still and is sent again, and Complete is refused': repeated({ do: 'swallow' }),
-  'each part is not read, is sent again, and Complete is refused': repeated({ do: 'ignore' }),
-  'each part is stored, not answered and sent again, and Complete is refused': repeated({ do: 'swallow answer' }),
-  'PutObject is refused': on('PutObject', denied),
-  'PutObject stands still': on('PutObject', { do: 'ignore' }),
-}
+/** What goes wrong, in an upload of three parts or of so many bytes. */
+const FAULTS: [string, Faulty, number?][] = [
+  ['Create is refused', on('CreateMultipartUpload', denied)],
+  ['a part is refused', on('UploadPart', denied)],
+  ['a part is refused before it has all been sent', on('UploadPart', { ...denied, early: true })],
+  ['every part is broken off', on('UploadPart', { do: 'reset', after: MiB })],
+  ['every part fails in the store', on('UploadPart', internal)],
+  ['every part stands still', on('UploadPart', { do: 'ignore' })],
+  ['Complete is refused', refused],
+  ['each part is read, stands still and is sent again, and Complete is refused', repeated({ do: 'swallow' })],
+  ['each part is not read, is sent again, and Complete is refused', repeated({ do: 'ignore' })],
+  ['each part is stored, not answered and sent again, and Complete is refused', repeated({ do: 'swallow answer' })],
+  ['PutObject is refused', on('PutObject', denied), P],
+  ['PutObject stands still', on('PutObject', { do: 'ignore' }), P],
+]
 
-for (const [what, fault] of Object.entries(FAULTS)) {
+for (const [what, fault, size = 3 * P] of FAULTS) {
   t.test(`where ${what}, neither the stream nor its error holds a part's memory`, async (t) => {
     const proxy = await faultProxy(t, { fault })
     const client = s3Client(t, { endpoint: proxy.url, maxAttempts: 2 })
@@ -76,7 +77,7 @@ for (const [what, fault] of Object.entries(FAULTS)) {
     const before = await held()
     for (let i = 0; i < 3; i++) {
       const upload = s3Writable({ client, Bucket, Key: 'k', partSize: P, stallTimeout: 500 })
-      kept.push(upload, await failureOf(pipeline(zeros(what.startsWith('PutObject') ? P : 3 * P), upload)))
+      kept.push(upload, await failureOf(pipeline(zeros(size), upload)))
     }
     // A connection that is kept for the next request holds the last one.
     client.destroy()
