@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import t from 'tap'
@@ -65,8 +66,11 @@ t.test('when the parts run out the error comes at that byte, and names the sizes
   for (const { holds, sizes, ...options } of cases) {
     const upload = s3Writable({ client, Bucket, Key: 'k', partSize: P, ...options })
     upload.on('error', () => {})
+    const named = once(upload, 'upload')
     const write = (chunk: Buffer) => new Promise((resolve) => upload.write(chunk, resolve))
     for (let left = holds; left > 0; left -= P) t.equal(await write(Buffer.alloc(P)), null)
+    // There is a buffer for each of four parts, so that all may be taken before Create has been answered.
+    await named
     t.match(await write(Buffer.alloc(1)), {
       code: 'ERR_S3_TOO_MANY_PARTS',
       message: `s3://${Bucket}/k: the stream is longer than ${sizes} can hold, which is ${holds} bytes. Raise partSize, or give ContentLength or expectedSize`,
