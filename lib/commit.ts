@@ -1,5 +1,5 @@
 import type { CompleteMultipartUploadCommandOutput, PutObjectCommandOutput } from '@aws-sdk/client-s3'
-import { look, persistently } from './abort.js'
+import { type Left, look, persistently, removeUpload } from './abort.js'
 import { crc32Base64 } from './checksum.js'
 import { answeredStatus, type ServiceException } from './errors.js'
 import {
@@ -111,34 +111,43 @@ const LIMIT = 10_000
 
 /** Sends the request, and settles what an answer without an ETag (Ceph 16) or no answer at all leaves open. */
 async function settled(requests: Requests, commit: Commit): Promise<Answer & { ETag: string }> {
-  const { operation } = commit
+  const { operation, UploadId } = commit
   let answer: Answer = {}
   let failure: unknown
+  let left: Left = 'nothing'
   try {
     answer = await commit.send()
     if (answer.ETag) return { ...answer, ETag: answer.ETag }
     failure = requests.error('ERR_S3_INTEGRITY', `${operation} was answered without an ETag`, { operation })
   } catch (error) {
-    if (!(await mayHaveBeenDone(requests, commit, error as ServiceException))) throw error
+    left = await whatIsLeft(requests, commit, error as ServiceException)
+    if (left === 'parts' || left === 'unknown') throw error
     failure = error
   }
   const found = await proven(requests, commit.proof)
   if (found === undefined) throw failure
+  if (UploadId !== undefined && left === 'no parts') await removeEmpty(requests, UploadId)
   return { ...answer, ...found }
 }
 
 /**
- * Whether S3 may have made the object although the request failed. An answer lost on the way shows up as what the
- * repeated request is answered: MinIO knows the upload no more, and a condition fails on our own object. Where Complete
- * had no answer at all, or only a server's error, the upload that is gone tells that it was carried out.
+ * What the failed request left: where that is no part, S3 may have made the object. An answer lost on the way shows up
+ * as what the repeated request is answered: MinIO knows the upload no more, or none of its parts, and a condition fails
+ * on our own object. Where Complete had no answer at all, or only a server's error, the upload itself tells.
  */
-async function mayHaveBeenDone(requests: Requests, { UploadId }: Commit, error: ServiceException): Promise<boolean> {
+async function whatIsLeft(requests: Requests, { UploadId }: Commit, error: ServiceException): Promise<Left> {
   const { name, $metadata: { attempts = 1 } = {} } = error
   const status = answeredStatus(error)
-  if (name === 'NoSuchUpload') return attempts > 1
-  if (UploadId === undefined) return status === 412 && attempts > 1
-  const vague = status === undefined || status >= 500 || (status === 412 && attempts > 1)
-  return vague && (await look(requests, UploadId, AbortSignal.timeout(LIMIT))) === 'nothing'
+  const again = attempts > 1
+  if (UploadId === undefined) return status === 412 && again ? 'nothing' : 'unknown'
+  if (name === 'NoSuchUpload') return again ? 'nothing' : 'unknown'
+  const vague = again || status === undefined || status >= 500
+  return vague ? await look(requests, UploadId, AbortSignal.timeout(LIMIT)) : 'unknown'
+}
+
+/** MinIO may make the object and leave the upload, emptied. The object is there, so whether this succeeds is no matter. */
+async function removeEmpty(requests: Requests, UploadId: string): Promise<void> {
+  await removeUpload(requests, UploadId, AbortSignal.timeout(LIMIT)).catch(() => {})
 }
 
 /** The ETag of the object that is there, and what it means, where it proves to be ours. */
