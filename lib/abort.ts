@@ -119,12 +119,14 @@ export async function persistently<T>(limit: AbortSignal, send: () => Promise<T>
 }
 
 /** What the store still has of an upload; unknown where it does not say. */
-export type Left = 'nothing' | 'no parts' | 'parts' | 'unknown'
-
-export async function look(requests: Requests, UploadId: string, limit: AbortSignal): Promise<Left> {
+export async function look(
+  requests: Requests,
+  UploadId: string,
+  limit: AbortSignal,
+): Promise<'nothing' | 'parts' | 'unknown'> {
   try {
     const { Parts = [] } = await persistently(limit, () => requests.listParts(UploadId, limit))
-    return Parts.length === 0 ? 'no parts' : 'parts'
+    return Parts.length === 0 ? 'nothing' : 'parts'
   } catch (error) {
     return isGone(error) ? 'nothing' : 'unknown'
   }

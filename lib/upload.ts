@@ -218,7 +218,8 @@ export class Upload {
     const UploadId = await this.#opened()
     const { stored: parts, before } = this.#parts
     await this.#lastWord(whole.size, parts.length)
-    const full = { UploadId, parts, whole, came, before: before.parts }
+    const { leavePartsOnError: leaveParts } = this.#options
+    const full = { UploadId, parts, whole, came, before: before.parts, leaveParts }
     return await this.#commit(UploadId, completeUpload(this.#requests, full, this.#giveUp.signal))
   }
 

@@ -46,28 +46,6 @@ t.test('a lost answer to a conditional request is a success, at every size', asy
   }
 })
 
-// MinIO does that where the client has gone away: https://github.com/minio/minio/blob/master/cmd/erasure-multipart.go
-t.test('an upload that Complete emptied and left is removed, and the object is a success', async (t) => {
-  const invalid = '<Error><Code>InvalidPart</Code><Message>No such part</Message></Error>'
-  const seconds: (Fault | undefined)[] = [undefined, { do: 'answer', status: 400, body: invalid }]
-  for (const second of seconds) {
-    const proxy = await faultProxy(t, {
-      fault: ({ operation, attempt }) => {
-        if (operation === 'ListParts') return { do: 'answer', status: 200, body: '<ListPartsResult/>' }
-        if (operation !== 'CompleteMultipartUpload') return undefined
-        return attempt === 1 ? { do: 'drop answer' } : second
-      },
-    })
-    const client = s3Client(t, { endpoint: proxy.url, maxAttempts: second === undefined ? 1 : 2 })
-    const Bucket = await makeBucket(t)
-    const upload = s3Writable({ client, Bucket, Key: 'large', partSize: P })
-    await pipeline(Readable.from([SIZES.large]), upload)
-    t.equal(upload.result?.ETag, multipartETag(SIZES.large, P))
-    t.same(proxy.cleanUp(), ['ListParts', 'AbortMultipartUpload', 'ListParts'])
-    t.equal((await stored(Bucket, 'large')).sha256, sha256(SIZES.large))
-  }
-})
-
 t.test('a checksum proves an object whose ETags say nothing, or is told without one', async (t) => {
   const opaque = { do: 'set header', header: 'etag', value: '"opaque"' } as const
   const none = { do: 'set header', header: 'etag' } as const

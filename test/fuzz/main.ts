@@ -25,10 +25,12 @@ const { made, failures } = await fuzz(await ground((end) => ends.unshift(end)), 
   if (done.runs % 500 === 0) console.log(`${done.runs} runs, ${done.failures.length} failed`)
 })
 for (const reason of unhandled) console.log(`unhandled rejection: ${inspect(reason)}`)
-for (const end of ends) await end()
 const seconds = Math.round((performance.now() - start) / 1000)
 console.log(`${runs} runs from seed ${seed} in ${seconds} s: ${made} made their object, ${failures.length} failed`)
+for (const { seed, error } of failures) console.log(`seed ${seed} failed: ${(error as Error).message}`)
 process.exitCode = failures.length + unhandled.length > 0 ? 1 : 0
+// Throws where an upload is left in the bucket.
+for (const end of ends) await end()
 
 function whole(name: string, given: string): number {
   const value = Number(given)
