@@ -15,8 +15,11 @@ export type Fault =
   | { do: 'answer'; status: number; body?: string; headers?: Record<string, string>; early?: boolean }
   /** Wait before a byte of the body is read, then pass the request on. */
   | { do: 'hold'; until: Promise<unknown> }
-  /** Read the request to its end, wait, then pass it on, also where the client has gone away meanwhile. */
-  | { do: 'pass on late'; until: Promise<unknown> }
+  /**
+   * Read the request to its end, wait, then pass it on, also where the client has gone away meanwhile; `broken`: break its
+   * connection before the wait.
+   */
+  | { do: 'pass on late'; until: Promise<unknown>; broken?: boolean }
   /** Let so many bytes of its body through in a second. */
   | { do: 'throttle'; bytesPerSecond: number }
   /** Break the connection once so many bytes of the body have come, and `until` has. */
@@ -127,6 +130,7 @@ export async function faultProxy(t: Pick<Test, 'teardown'>, options: ProxyOption
       return
     }
     if (fault?.do === 'pass on late') {
+      if (fault.broken) socket.destroy()
       await fault.until
       passedOn?.write(Buffer.concat(kept))
     }
