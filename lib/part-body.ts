@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 
 /** Large enough to cost nothing, small enough that TLS does not encrypt a whole part in one go. */
-export const SLICE = 1024 * 1024
+export const SLICE = 512 * 1024
 /**
  * What follows the head of the request in one write: Node's TLS copies what it is given in several pieces. Shorter than
  * the socket's `highWaterMark`, and the next slice would be in that write too.
