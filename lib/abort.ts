@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { S3WritableResult } from './commit.js'
-import { answeredStatus, describeCause, type ServiceException } from './errors.js'
+import { describeCause, isRefused, type ServiceException } from './errors.js'
 import type { Requests } from './requests.js'
 
 /** All of the clean-up ends within this time, in milliseconds. */
@@ -111,8 +111,7 @@ export async function persistently<T>(limit: AbortSignal, send: () => Promise<T>
   try {
     return await send()
   } catch (error) {
-    const refused = (answeredStatus(error) ?? 500) < 500
-    if (refused || tries === TRIES || limit.aborted) throw error
+    if (isRefused(error) || tries === TRIES || limit.aborted) throw error
     await sleep(PAUSE * 2 ** tries, undefined, { signal: limit })
     return await persistently(limit, send, tries + 1)
   }

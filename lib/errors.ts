@@ -90,6 +90,11 @@ export function answeredStatus(error: unknown): number | undefined {
   return $fault === undefined ? undefined : $metadata?.httpStatusCode
 }
 
+/** Whether S3 answered that it will not; a server's error, and no answer, leave open what it did. */
+export function isRefused(error: unknown): boolean {
+  return (answeredStatus(error) ?? 500) < 500
+}
+
 /** One line on why a request failed: `AccessDenied: Access Denied. (HTTP 403, request 18…, 3 attempts)`. */
 export function describeCause(cause: unknown): string {
   if (!(cause instanceof Error)) return inspect(cause)

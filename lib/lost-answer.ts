@@ -4,7 +4,7 @@ import type {
   PutObjectCommandOutput,
 } from '@aws-sdk/client-s3'
 import { look, persistently, removeUpload } from './abort.js'
-import { answeredStatus, type ServiceException } from './errors.js'
+import { answeredStatus, isRefused, type ServiceException } from './errors.js'
 import { bare } from './integrity.js'
 import type { Requests } from './requests.js'
 
@@ -61,10 +61,9 @@ export async function settled(requests: Requests, commit: Commit): Promise<Answe
 async function madeAfterAll(requests: Requests, commit: Commit, error: ServiceException): Promise<Found | undefined> {
   const { UploadId, proof, leaveParts } = commit
   const { name, $metadata: { attempts = 1 } = {} } = error
-  const status = answeredStatus(error)
   const again = attempts > 1
-  if (UploadId === undefined) return status === 412 && again ? await proven(requests, proof) : undefined
-  if (!again && status !== undefined && status < 500) return undefined
+  if (UploadId === undefined) return answeredStatus(error) === 412 && again ? await proven(requests, proof) : undefined
+  if (isRefused(error) && !again) return undefined
   const limit = AbortSignal.timeout(LIMIT)
   const told = name === 'NoSuchUpload'
   const before = told ? 'unknown' : await headed(requests, limit)
@@ -89,7 +88,7 @@ async function headed(requests: Requests, limit: AbortSignal): Promise<Headed> {
   try {
     return await persistently(limit, () => requests.head(limit))
   } catch (error) {
-    return (answeredStatus(error) ?? 500) < 500 ? 'nothing' : 'unknown'
+    return isRefused(error) ? 'nothing' : 'unknown'
   }
 }
 
@@ -101,7 +100,7 @@ function isOther(before: Headed, after: Headed): boolean {
 
 /** Where HEAD is forbidden or fails there is no proof, and the first error stands. */
 function proves(head: Headed, proof: Proof): Found | undefined {
-  if (head === 'unknown' || head === 'nothing' || head.ContentLength !== proof.size) return undefined
+  if (typeof head !== 'object' || head.ContentLength !== proof.size) return undefined
   const known = proof.ETag()
   const { ETag = known && `"${known}"` } = head
   const sameETag = head.ETag !== undefined && bare(head.ETag) === known
