@@ -1,7 +1,9 @@
-import { FIRST_SLICE, PartBody } from './part-body.js'
+import { FIRST_SLICE, type Pace, PartBody } from './part-body.js'
 
 /** How a command with a body is to be sent. */
 export interface BodyHandling {
+  /** Of the upload that the body belongs to. */
+  pace: Pace
   /** Hears how many bytes of the current attempt have been given to the network. */
   onTaken: (taken: number) => void
   /** Hears of the slices that the body of an attempt goes in; a small body goes whole. */
@@ -69,7 +71,7 @@ function attempt(onAttempt: () => void, handling: BodyHandling | undefined): Mid
   }
 }
 
-function sliced(request: HttpRequest, { onTaken, onSlices }: BodyHandling): HttpRequest {
+function sliced(request: HttpRequest, { pace, onTaken, onSlices }: BodyHandling): HttpRequest {
   const { body } = request
   if (!(body instanceof Uint8Array)) return request
   // By what it keeps in memory: a short last part is a view of a whole buffer.
@@ -77,7 +79,7 @@ function sliced(request: HttpRequest, { onTaken, onSlices }: BodyHandling): Http
     onTaken(body.length)
     return request
   }
-  const slices = new PartBody(body, onTaken)
+  const slices = new PartBody(body, pace, onTaken)
   onSlices(slices)
   return { ...request, body: slices }
 }

@@ -1,14 +1,31 @@
 import { Readable } from 'node:stream'
 
 /** Large enough to cost nothing, small enough that TLS does not encrypt a whole part in one go. */
-export const SLICE = 512 * 1024
+export const SLICE = 1024 * 1024
 /**
  * What follows the head of the request in one write: Node's TLS copies what it is given in several pieces. Shorter than
  * the socket's `highWaterMark`, and the next slice would be in that write too.
  */
 export const FIRST_SLICE = 64 * 1024
+/** A slice that is gone within so many milliseconds … */
+const AT_ONCE = 1000
+/** … makes the next so many times as large; another makes it small. */
+const GROWTH = 4
 
 const NOTHING = new Uint8Array()
+
+/**
+ * How large a slice the link takes at once, which the bodies of one upload find out together: on a slow one, a large slice
+ * that goes would look like one that stands still.
+ */
+export class Pace {
+  slice = FIRST_SLICE
+
+  /** A slice was gone after so many milliseconds. */
+  gone(after: number): void {
+    this.slice = after < AT_ONCE ? Math.min(SLICE, this.slice * GROWTH) : FIRST_SLICE
+  }
+}
 
 /** The request, as Node has it; a handler of another make may have another. */
 type Destination = { socket?: unknown; destroy?: () => void }
@@ -18,14 +35,19 @@ type Destination = { socket?: unknown; destroy?: () => void }
  * holds and the event loop gets its turn. `onTaken` hears how many bytes of this attempt have gone.
  */
 export class PartBody extends Readable {
+  readonly #pace: Pace
   readonly #onTaken: (taken: number) => void
   #bytes: Uint8Array
   #at = 0
+  /** When the last slice was taken. */
+  #since = 0
   #request: Destination | undefined
 
-  constructor(bytes: Uint8Array, onTaken: (taken: number) => void) {
-    super({ highWaterMark: SLICE })
+  constructor(bytes: Uint8Array, pace: Pace, onTaken: (taken: number) => void) {
+    // Nothing is read ahead: what was taken has been given to the socket.
+    super({ highWaterMark: 0 })
     this.#bytes = bytes
+    this.#pace = pace
     this.#onTaken = onTaken
   }
 
@@ -54,13 +76,14 @@ export class PartBody extends Readable {
   }
 
   override _read(): void {
-    if (this.#at === this.#bytes.length) {
-      this.push(null)
-      return
-    }
-    const slice = this.#bytes.subarray(this.#at, this.#at + (this.#at === 0 ? FIRST_SLICE : SLICE))
+    const now = performance.now()
+    if (this.#at > 0) this.#pace.gone(now - this.#since)
+    this.#since = now
+    const slice = this.#bytes.subarray(this.#at, this.#at + (this.#at === 0 ? FIRST_SLICE : this.#pace.slice))
     this.#at += slice.length
     this.#onTaken(this.#at)
     this.push(slice)
+    // At once, so that the request ends with its last byte, and not only when the socket has room again.
+    if (this.#at >= this.#bytes.length) this.push(null)
   }
 }

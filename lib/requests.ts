@@ -20,6 +20,7 @@ import { type BodyHandling, instrument } from './instrument.js'
 import type { Whole } from './integrity.js'
 import type { CheckedOptions, S3ClientLike } from './options.js'
 import { type Declared, declaredChecksums, type Operation, type Params, paramsFor } from './parameters.js'
+import { Pace } from './part-body.js'
 import { type Movement, StallWatch } from './stall-watch.js'
 
 /** Where a request belongs, for the error it may end in. */
@@ -59,6 +60,7 @@ export class Requests {
   readonly #options: CheckedOptions
   readonly #isOver: () => boolean
   readonly #movement: Movement = { last: 0 }
+  readonly #pace = new Pace()
   #declared: Promise<Declared> | undefined
   /** The object's URL, once bytes of it have been sent: the client's own, never built here. */
   url = ''
@@ -179,6 +181,7 @@ export class Requests {
   async #handling({ onTaken }: SentBody, watch: StallWatch): Promise<BodyHandling> {
     const { ChecksumAlgorithm } = await this.declared()
     return {
+      pace: this.#pace,
       onTaken: (taken) => {
         watch.moved()
         onTaken(taken)

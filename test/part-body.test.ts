@@ -1,6 +1,7 @@
 import { Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import t from 'tap'
-import { FIRST_SLICE, PartBody, SLICE } from '../lib/part-body.js'
+import { FIRST_SLICE, Pace, PartBody, SLICE } from '../lib/part-body.js'
 import { bytes } from './support/bytes.js'
 
 t.test('a body is its bytes, in slices of the same memory', async (t) => {
@@ -8,17 +9,49 @@ t.test('a body is its bytes, in slices of the same memory', async (t) => {
     [1, 1],
     [FIRST_SLICE, 1],
     [FIRST_SLICE + 1, 2],
-    [FIRST_SLICE + SLICE, 2],
-    [FIRST_SLICE + 3 * SLICE + 1, 5],
+    [6 * FIRST_SLICE, 3],
+    [21 * FIRST_SLICE + 3 * SLICE + 1, 7],
   ] as const) {
     const data = bytes(size)
     const taken: number[] = []
-    const slices: Buffer[] = await new PartBody(data, (bytes) => taken.push(bytes)).toArray()
+    const slices: Buffer[] = await new PartBody(data, new Pace(), (bytes) => taken.push(bytes)).toArray()
     t.ok(Buffer.concat(slices).equals(data))
     t.ok(slices.every(({ buffer, length }) => buffer === data.buffer && length <= SLICE))
     t.equal(taken.at(-1), size)
     t.equal(taken.length, count)
   }
+})
+
+/** What a destination that needs `ms` for each slice is given of a body that follows others of the same upload. */
+async function slices(size: number, pace: Pace, ms: number): Promise<number[]> {
+  const lengths: number[] = []
+  const write: Writable['_write'] = ({ length }, _, callback) => {
+    lengths.push(length)
+    setTimeout(callback, ms)
+  }
+  await pipeline(new PartBody(bytes(size), pace, () => {}), new Writable({ highWaterMark: 1, write }))
+  return lengths
+}
+
+t.test('slices grow while they are gone at once, and the next body goes on from there', async (t) => {
+  const pace = new Pace()
+  t.strictSame(await slices(22 * FIRST_SLICE, pace, 0), [FIRST_SLICE, 4 * FIRST_SLICE, SLICE, FIRST_SLICE])
+  t.strictSame(await slices(FIRST_SLICE + 2 * SLICE, pace, 0), [FIRST_SLICE, SLICE, SLICE])
+})
+
+t.test('slices stay small on a slow link, where a large one would look as if it stood still', async (t) => {
+  const pace = new Pace()
+  pace.slice = SLICE
+  t.strictSame(await slices(3 * FIRST_SLICE, pace, 1100), [FIRST_SLICE, FIRST_SLICE, FIRST_SLICE])
+})
+
+t.test('no slice is read before the one before it is gone', async (t) => {
+  const taken: number[] = []
+  const body = new PartBody(bytes(SLICE), new Pace(), (bytes) => taken.push(bytes))
+  body.pipe(new Writable({ highWaterMark: 1, write() {} }))
+  await new Promise(setImmediate)
+  t.strictSame(taken, [FIRST_SLICE])
+  body.release()
 })
 
 t.test('released, it breaks off a request that has not all its bytes, and lets another end', async (t) => {
@@ -27,7 +60,7 @@ t.test('released, it breaks off a request that has not all its bytes, and lets a
     [3 * SLICE, false],
   ] as const) {
     const slow = new Writable({ highWaterMark: 1, write() {} })
-    const body = new PartBody(bytes(size), () => {})
+    const body = new PartBody(bytes(size), new Pace(), () => {})
     body.pipe(slow)
     await new Promise(setImmediate)
     body.release()
@@ -38,7 +71,7 @@ t.test('released, it breaks off a request that has not all its bytes, and lets a
 })
 
 t.test('released before any request has taken it, it is empty', async (t) => {
-  const body = new PartBody(bytes(SLICE), () => {})
+  const body = new PartBody(bytes(SLICE), new Pace(), () => {})
   body.release()
   t.ok(body.destroyed)
   t.equal(body.readableLength, 0)
