@@ -4,7 +4,7 @@ import type { CheckedOptions, Resume, S3ClientLike, S3WritableOptions } from './
 import { isForCreateOnly, isVerifiedHere } from './parameters.js'
 import { MAX_PART_SIZE, MAX_PARTS, MIN_PART_SIZE, MiB, partSizeFor, partSizes } from './part-size.js'
 
-const OWN = [
+const OWN = new Set([
   'ContentLength',
   'client',
   'expectedSize',
@@ -19,7 +19,7 @@ const OWN = [
   'signal',
   'highWaterMark',
   'resume',
-]
+])
 
 /** What S3 does not take together. The types say so too; this is for those who do not use them. */
 const EXCLUDE: [string[], string[]][] = [
@@ -47,13 +47,17 @@ export function checkOptions(options: S3WritableOptions): CheckedOptions {
   if (typeof options !== 'object' || options === null) {
     throw invalidOption('ERR_INVALID_ARG_TYPE', 'options', 'an object', options)
   }
-  const given: Record<string, unknown> = Object.fromEntries(
-    Object.entries(options).filter(([, value]) => value !== undefined),
-  )
-  checkClient(given.client)
-  checkName('Bucket', given.Bucket)
-  checkName('Key', given.Key)
-  for (const name of Object.keys(given)) checkKnown(name, given[name])
+  checkClient(options.client)
+  checkName('Bucket', options.Bucket)
+  checkName('Key', options.Key)
+  const given: Record<string, unknown> = {}
+  const s3: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue
+    checkKnown(name, value)
+    given[name] = value
+    if (!OWN.has(name)) s3[name] = value
+  }
   checkCombinations(given)
   checkChecksums(given)
   const resume = checkResume(given)
@@ -69,7 +73,7 @@ export function checkOptions(options: S3WritableOptions): CheckedOptions {
     client: options.client,
     Bucket: options.Bucket,
     Key: options.Key,
-    s3: Object.fromEntries(Object.entries(given).filter(([name]) => !OWN.includes(name))),
+    s3,
     ContentLength,
     // A length that is known fits in equal parts, so nothing need grow.
     sizes: partSizes(fitting, maxParts, equalParts || ContentLength !== undefined),
@@ -103,11 +107,11 @@ function checkKnown(name: string, value: unknown): void {
     throw invalidOption('ERR_INVALID_ARG_VALUE', name, 'left out: what is written to the stream is the body', value)
   }
   // PascalCase is S3's, whatever a newer SDK may add; anything else must be ours.
-  if (/^[A-Z]/.test(name) || OWN.includes(name)) return
+  if (/^[A-Z]/.test(name) || OWN.has(name)) return
   throw invalidOption(
     'ERR_INVALID_ARG_VALUE',
     name,
-    `left out: there is no such option. There are ${OWN.join(', ')}, and S3's own`,
+    `left out: there is no such option. There are ${[...OWN].join(', ')}, and S3's own`,
     value,
   )
 }
@@ -187,11 +191,10 @@ function integer(
 ): number | undefined {
   const value = given[name]
   if (value === undefined) return undefined
+  if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return value as number
   const expected =
     most === Number.MAX_SAFE_INTEGER ? `a whole number, ${least} or more` : `a whole number from ${least} to ${most}`
-  if (typeof value !== 'number') throw invalidOption('ERR_INVALID_ARG_TYPE', told, expected, value)
-  if (Number.isInteger(value) && value >= least && value <= most) return value
-  throw invalidOption('ERR_OUT_OF_RANGE', told, expected, value)
+  throw invalidOption(typeof value === 'number' ? 'ERR_OUT_OF_RANGE' : 'ERR_INVALID_ARG_TYPE', told, expected, value)
 }
 
 interface Typed {

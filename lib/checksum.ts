@@ -27,7 +27,8 @@ function shift(bytes: number): number {
  * a byte again. The arithmetic is zlib's `crc32_combine`: https://github.com/madler/zlib/blob/develop/crc32.c
  */
 export function crc32Combine(first: number, second: number, secondLength: number): number {
-  return (multiply(shift(secondLength), first) ^ second) >>> 0
+  // Where nothing came before, as for every object of one part, there is nothing to shift.
+  return first === 0 ? second : (multiply(shift(secondLength), first) ^ second) >>> 0
 }
 
 /** A CRC-32 as S3 writes it: base64 of the four bytes, big-endian. */

@@ -15,18 +15,14 @@ const HASHES = {
  * in parts, so it is verified here, for any size. Costs a hash of every byte, and only where such a value was given.
  */
 export class WholeDigest {
-  readonly #hashes: { name: string; expected: unknown; hash: Hash }[]
+  readonly #hashes: { name: string; expected: unknown; hash: Hash }[] = []
   readonly #crc: unknown
 
   constructor(s3: Params) {
     this.#crc = s3.ChecksumCRC32
-    this.#hashes = Object.entries(HASHES)
-      .filter(([name]) => name in s3)
-      .map(([name, algorithm]) => ({
-        name,
-        expected: s3[name],
-        hash: createHash(algorithm),
-      }))
+    for (const [name, algorithm] of Object.entries(HASHES)) {
+      if (name in s3) this.#hashes.push({ name, expected: s3[name], hash: createHash(algorithm) })
+    }
   }
 
   /** Whether it must see the bytes as they come. */
@@ -40,19 +36,16 @@ export class WholeDigest {
 
   /** What is wrong; undefined where nothing is. Once only: a digest ends its hash. */
   verify(crc: number | undefined): string | undefined {
-    const came = crc === undefined ? undefined : crc32Base64(crc)
-    const wrong = [
-      {
-        name: 'ChecksumCRC32',
-        expected: this.#crc ?? came,
-        came,
-      },
-      ...this.#hashes.map(({ name, expected, hash }) => ({
-        name,
-        expected,
-        came: hash.digest('base64'),
-      })),
-    ].find(({ expected, came }) => expected !== came)
-    return wrong && `${wrong.name} should be ${wrong.expected}, but the bytes that came have ${wrong.came}`
+    const came = this.#crc === undefined || crc === undefined ? this.#crc : crc32Base64(crc)
+    if (came !== this.#crc) return wrong('ChecksumCRC32', this.#crc, came)
+    for (const { name, expected, hash } of this.#hashes) {
+      const came = hash.digest('base64')
+      if (came !== expected) return wrong(name, expected, came)
+    }
+    return undefined
   }
+}
+
+function wrong(name: string, expected: unknown, came: unknown): string {
+  return `${name} should be ${expected}, but the bytes that came have ${came}`
 }
