@@ -25,6 +25,11 @@ export class Pace {
   gone(after: number): void {
     this.slice = after < AT_ONCE ? Math.min(SLICE, this.slice * GROWTH) : FIRST_SLICE
   }
+
+  /** An attempt was given up before it was all taken: for a link that has become slow, what was large is too large. */
+  broken(): void {
+    this.slice = FIRST_SLICE
+  }
 }
 
 /** The request, as Node has it; a handler of another make may have another. */
@@ -68,10 +73,12 @@ export class PartBody extends Readable {
    * last of them are gone.
    */
   release(): void {
-    if (this.#at < this.#bytes.length || this.readableLength > 0) this.#request?.destroy?.()
+    const broken = this.#at < this.#bytes.length || this.readableLength > 0
+    if (broken) this.#request?.destroy?.()
     this.#bytes = NOTHING
     this.unpipe()
     while (this.read() !== null);
+    if (broken) this.#pace.broken()
     this.destroy()
   }
 

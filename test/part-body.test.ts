@@ -45,6 +45,16 @@ t.test('slices stay small on a slow link, where a large one would look as if it 
   t.strictSame(await slices(3 * FIRST_SLICE, pace, 1100), [FIRST_SLICE, FIRST_SLICE, FIRST_SLICE])
 })
 
+t.test('slices are small again after an attempt that was given up', async (t) => {
+  const pace = new Pace()
+  pace.slice = SLICE
+  const body = new PartBody(bytes(SLICE), pace, () => {})
+  body.pipe(new Writable({ highWaterMark: 1, write() {} }))
+  await new Promise(setImmediate)
+  body.release()
+  t.equal(pace.slice, FIRST_SLICE)
+})
+
 t.test('no slice is read before the one before it is gone', async (t) => {
   const taken: number[] = []
   const body = new PartBody(bytes(SLICE), new Pace(), (bytes) => taken.push(bytes))
