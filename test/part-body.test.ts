@@ -80,9 +80,12 @@ t.test('released, it breaks off a request that has not all its bytes, and lets a
   }
 })
 
-t.test('released before any request has taken it, it is empty', async (t) => {
-  const body = new PartBody(bytes(SLICE), new Pace(), () => {})
-  body.release()
-  t.ok(body.destroyed)
-  t.equal(body.readableLength, 0)
+t.test('released before any request has taken it, or with some of a slice in hand, it is empty', async (t) => {
+  for (const read of [0, 1]) {
+    const body = new PartBody(bytes(SLICE), new Pace(), () => {})
+    t.equal(body.read(read)?.length ?? 0, read)
+    body.release()
+    t.ok(body.destroyed)
+    t.equal(body.readableLength, 0)
+  }
 })
