@@ -73,16 +73,19 @@ export class PartBody extends Readable {
    * last of them are gone.
    */
   release(): void {
-    const broken = this.#at < this.#bytes.length || this.readableLength > 0
-    if (broken) this.#request?.destroy?.()
+    if (this.#at < this.#bytes.length || this.readableLength > 0) {
+      this.#pace.broken()
+      this.#request?.destroy?.()
+    }
     this.#bytes = NOTHING
     this.unpipe()
     while (this.read() !== null);
-    if (broken) this.#pace.broken()
     this.destroy()
   }
 
   override _read(): void {
+    // Released: an end would make what came of it look like the whole.
+    if (this.#bytes === NOTHING) return
     const now = performance.now()
     if (this.#at > 0) this.#pace.gone(now - this.#since)
     this.#since = now
@@ -91,6 +94,6 @@ export class PartBody extends Readable {
     this.#onTaken(this.#at)
     this.push(slice)
     // At once, so that the request ends with its last byte, and not only when the socket has room again.
-    if (this.#at >= this.#bytes.length) this.push(null)
+    if (this.#at === this.#bytes.length) this.push(null)
   }
 }

@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { finished, pipeline } from 'node:stream/promises'
 import t from 'tap'
 import { FIRST_SLICE, Pace, PartBody, SLICE } from '../lib/part-body.js'
 import { bytes } from './support/bytes.js'
@@ -23,7 +23,7 @@ t.test('a body is its bytes, in slices of the same memory', async (t) => {
 })
 
 /** What a destination that needs `ms` for each slice is given of a body that follows others of the same upload. */
-async function slices(size: number, pace: Pace, ms: number): Promise<number[]> {
+async function slicesTaken(size: number, pace: Pace, ms: number): Promise<number[]> {
   const lengths: number[] = []
   const write: Writable['_write'] = ({ length }, _, callback) => {
     lengths.push(length)
@@ -35,14 +35,14 @@ async function slices(size: number, pace: Pace, ms: number): Promise<number[]> {
 
 t.test('slices grow while they are gone at once, and the next body goes on from there', async (t) => {
   const pace = new Pace()
-  t.strictSame(await slices(22 * FIRST_SLICE, pace, 0), [FIRST_SLICE, 4 * FIRST_SLICE, SLICE, FIRST_SLICE])
-  t.strictSame(await slices(FIRST_SLICE + 2 * SLICE, pace, 0), [FIRST_SLICE, SLICE, SLICE])
+  t.strictSame(await slicesTaken(22 * FIRST_SLICE, pace, 0), [FIRST_SLICE, 4 * FIRST_SLICE, SLICE, FIRST_SLICE])
+  t.strictSame(await slicesTaken(FIRST_SLICE + 2 * SLICE, pace, 0), [FIRST_SLICE, SLICE, SLICE])
 })
 
 t.test('slices stay small on a slow link, where a large one would look as if it stood still', async (t) => {
   const pace = new Pace()
   pace.slice = SLICE
-  t.strictSame(await slices(3 * FIRST_SLICE, pace, 1100), [FIRST_SLICE, FIRST_SLICE, FIRST_SLICE])
+  t.strictSame(await slicesTaken(3 * FIRST_SLICE, pace, 1100), [FIRST_SLICE, FIRST_SLICE, FIRST_SLICE])
 })
 
 t.test('slices are small again after an attempt that was given up', async (t) => {
@@ -88,4 +88,21 @@ t.test('released before any request has taken it, or with some of a slice in han
     t.ok(body.destroyed)
     t.equal(body.readableLength, 0)
   }
+})
+
+t.test('released before it was all read, it does not end: what came of it is not the whole part', async (t) => {
+  for (const read of [0, 1, FIRST_SLICE]) {
+    const body = new PartBody(bytes(SLICE), new Pace(), () => {})
+    body.read(read)
+    body.release()
+    await t.rejects(finished(body), { code: 'ERR_STREAM_PREMATURE_CLOSE' })
+  }
+})
+
+t.test('released, it tells of no bytes', async (t) => {
+  const taken: number[] = []
+  const body = new PartBody(bytes(SLICE), new Pace(), (bytes) => taken.push(bytes))
+  body.read(1)
+  body.release()
+  t.strictSame(taken, [FIRST_SLICE])
 })
