@@ -191,10 +191,11 @@ function integer(
 ): number | undefined {
   const value = given[name]
   if (value === undefined) return undefined
-  if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return value as number
   const expected =
     most === Number.MAX_SAFE_INTEGER ? `a whole number, ${least} or more` : `a whole number from ${least} to ${most}`
-  throw invalidOption(typeof value === 'number' ? 'ERR_OUT_OF_RANGE' : 'ERR_INVALID_ARG_TYPE', told, expected, value)
+  if (typeof value !== 'number') throw invalidOption('ERR_INVALID_ARG_TYPE', told, expected, value)
+  if (Number.isInteger(value) && value >= least && value <= most) return value
+  throw invalidOption('ERR_OUT_OF_RANGE', told, expected, value)
 }
 
 interface Typed {
