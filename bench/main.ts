@@ -68,7 +68,9 @@ if (cases.length === 0) throw new RangeError(`No case has ${JSON.stringify(value
 const folder = mkdtempSync(join(tmpdir(), 's3-writable-bench-'))
 const ran: Ran[] = []
 try {
-  console.log(`${machine()}\n4 parts at once; the median of ${rounds} rounds, and the spread of the speed\n`)
+  console.log(
+    `${machine()}\n4 parts at once; the median of ${rounds} rounds, the spread of the speed, and the median of the rounds' ratios\n`,
+  )
   const certificate = await makeCertificate(folder, ['127.0.0.1', FAR])
   const all = async (): Promise<void> => {
     for (const it of cases) {

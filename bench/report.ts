@@ -6,7 +6,7 @@ import * as echarts from 'echarts'
 import { MiB } from '../test/support/bytes.js'
 import type { Asked, Case } from './cases.js'
 import type { Measured } from './measure.js'
-import type { Figures, Outcome, Spread } from './runner.js'
+import { type Figures, type Outcome, ratio, type Spread } from './runner.js'
 
 export interface Ran {
   it: Case
@@ -40,14 +40,14 @@ export function machine(): string {
   return `${cpus().length} × ${first?.model}, ${process.platform}, Node ${process.version}, ${packages.join(', ')}`
 }
 
-/** A table of every figure: the median, the spread of the speed, and the ratio of ours to each speed. */
+/** A table of every figure: the median, the spread of the speed, and how many times each speed ours is. */
 export function table({ it, MiB, outcome }: Ran): string {
   const ours = outcome['s3-writable'] as Figures
   const head = ['', ...COLUMNS.map(([, title]) => title), 'ours is']
   const rows = Object.entries(outcome).map(([name, figures]) => [
     name,
     ...COLUMNS.map(([key, , format]) => withSpread(figures[key], format, key === 'speed')),
-    figures === ours ? '' : `${(ours.speed.median / figures.speed.median).toFixed(2)} ×`,
+    figures === ours ? '' : `${ratio(ours.speed, figures.speed).toFixed(2)} ×`,
   ])
   const lines = [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`)
   return [`### ${it.title}, ${MiB.toFixed(0)} MiB`, '', ...lines, ''].join('\n')
@@ -62,7 +62,8 @@ export function verdicts({ it, outcome }: Ran): Verdict[] {
   return it.asked.flatMap((asked) => {
     const other = asked.against && outcome[asked.against]
     if (asked.against !== undefined && other === undefined) return []
-    const measured = ours[asked.of].median / (other?.[asked.of].median ?? 1)
+    const figure = ours[asked.of]
+    const measured = other === undefined ? figure.median : ratio(figure, other[asked.of])
     const { atLeast = 0, atMost = Number.POSITIVE_INFINITY } = asked
     return {
       title: it.title,

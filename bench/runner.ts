@@ -8,11 +8,12 @@ import { CLIENT, OTHERS } from './cores.js'
 import { FAR, THERE } from './link.js'
 import type { Measured } from './measure.js'
 
-/** A figure's middle, and how far it went to both sides. */
+/** A figure's middle, how far it went to both sides, and what it was in each round. */
 export interface Spread {
   median: number
   min: number
   max: number
+  rounds: number[]
 }
 export type Figures = Record<keyof Measured, Spread>
 export type Outcome = Partial<Record<ContenderName, Figures>>
@@ -94,11 +95,18 @@ function program(name: string): string {
   return join(import.meta.dirname, `${name}.js`)
 }
 
-function spread(values: number[]): Spread {
-  const sorted = values.toSorted((a, b) => a - b)
-  return {
-    median: sorted[Math.floor(sorted.length / 2)] as number,
-    min: sorted[0] as number,
-    max: sorted.at(-1) as number,
-  }
+function spread(rounds: number[]): Spread {
+  return { median: median(rounds), min: Math.min(...rounds), max: Math.max(...rounds), rounds }
+}
+
+/**
+ * How many times the other's figure ours is: in the middle of the rounds, each taken by itself, since a machine that
+ * others share may be half as fast a minute later.
+ */
+export function ratio(ours: Spread, other: Spread): number {
+  return median(ours.rounds.map((one, round) => one / (other.rounds[round] as number)))
+}
+
+function median(values: number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number
 }
