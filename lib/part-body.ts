@@ -19,16 +19,25 @@ const NOTHING = new Uint8Array()
  * that goes would look like one that stands still.
  */
 export class Pace {
-  slice = FIRST_SLICE
+  #slice = FIRST_SLICE
+  #most = SLICE
+
+  get slice(): number {
+    return this.#slice
+  }
 
   /** A slice was gone after so many milliseconds. */
   gone(after: number): void {
-    this.slice = after < AT_ONCE ? Math.min(SLICE, this.slice * GROWTH) : FIRST_SLICE
+    this.#slice = after < AT_ONCE ? Math.min(this.#most, this.#slice * GROWTH) : FIRST_SLICE
   }
 
-  /** An attempt was given up before it was all taken: for a link that has become slow, what was large is too large. */
-  broken(): void {
-    this.slice = FIRST_SLICE
+  /**
+   * A request stood still: what was large may be too large for the link. The next attempt would come to it again, since
+   * the system's socket takes the first slices at once, however slow the link is.
+   */
+  stoodStill(): void {
+    this.#most = Math.max(FIRST_SLICE, this.#slice / GROWTH)
+    this.#slice = FIRST_SLICE
   }
 }
 
@@ -67,16 +76,18 @@ export class PartBody extends Readable {
     return super.pipe(destination, options)
   }
 
+  /** Its request is given up, since nothing of it moved any more. */
+  stoodStill(): void {
+    this.#pace.stoodStill()
+  }
+
   /**
    * The attempt is over: lets go of the memory, to which the SDK's errors lead, through the request. A request that S3
    * refused before it was all sent is broken off; one that has all its bytes is not, though it may not know yet that the
    * last of them are gone.
    */
   release(): void {
-    if (this.#at < this.#bytes.length || this.readableLength > 0) {
-      this.#pace.broken()
-      this.#request?.destroy?.()
-    }
+    if (this.#at < this.#bytes.length || this.readableLength > 0) this.#request?.destroy?.()
     this.#bytes = NOTHING
     this.unpipe()
     while (this.read() !== null);

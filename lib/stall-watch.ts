@@ -88,7 +88,11 @@ export class StallWatch {
   #look(): void {
     const last = this.#body?.hasSocket === true ? this.#last : this.#upload.last
     const left = last + this.#timeout - performance.now()
-    if (left > 0) this.#timer = setTimeout(() => this.#look(), left)
-    else this.#abort(new Stall(`it stood still for ${this.#timeout} ms`))
+    if (left > 0) {
+      this.#timer = setTimeout(() => this.#look(), left)
+    } else {
+      this.#body?.stoodStill()
+      this.#abort(new Stall(`it stood still for ${this.#timeout} ms`))
+    }
   }
 }
