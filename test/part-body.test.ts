@@ -1,7 +1,9 @@
+import { once } from 'node:events'
 import { Writable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
 import t from 'tap'
 import { FIRST_SLICE, Pace, PartBody, SLICE } from '../lib/part-body.js'
+import { StallWatch } from '../lib/stall-watch.js'
 import { bytes } from './support/bytes.js'
 
 t.test('a body is its bytes, in slices of the same memory', async (t) => {
@@ -57,6 +59,23 @@ t.test('after an attempt that stood still, slices begin small and grow to a quar
     new PartBody(bytes(SLICE), pace, () => {}).stoodStill()
     t.equal(pace.slice, FIRST_SLICE)
     t.equal(Math.max(...(await slicesTaken(3 * SLICE, pace, 0))), most)
+  }
+})
+
+t.test('only a request that stood still, not one that the caller cancelled, makes slices small', async (t) => {
+  for (const [stallTimeout, slice] of [
+    [1, FIRST_SLICE],
+    [0, SLICE],
+  ] as const) {
+    const pace = fastPace()
+    const caller = new AbortController()
+    const watch = new StallWatch(stallTimeout, { last: 0 }, caller.signal)
+    watch.sends(new PartBody(bytes(SLICE), pace, () => {}))
+    const request = once(watch.signal, 'abort').then(() => Promise.reject(watch.signal.reason))
+    if (stallTimeout === 0) caller.abort()
+    await t.rejects(watch.settled(request))
+    t.equal(watch.stalled, stallTimeout > 0)
+    t.equal(pace.slice, slice)
   }
 })
 
