@@ -21,8 +21,9 @@ half of a dump would be published as if it were whole.
 
 --leave-parts keeps what is stored when an upload fails, and --resume goes on with
 it, as it does after a crash. The input must be the same again, from its start:
-what S3 holds is compared and not sent. A file older than the upload, whose first
-and last stored parts are still the same, is read from there on only.
+what S3 holds is compared and not sent, and what differs is sent again. With
+--trust-parts a file on standard input is read from behind the stored parts on
+(on Linux): where it has changed before that, the object is part old, part new.
 A resumed upload that fails is removed, unless --leave-parts is given again.
 
 Region, credentials and endpoint come from the environment and ~/.aws, as for the
@@ -106,6 +107,7 @@ function uploadOptions(command: Command): Command {
     .option('--param <Name=value>', 'any other parameter of S3’s, in its spelling; may be given often', param)
     .option('--resume', 'go on with the unfinished upload of this object')
     .option('--upload-id <id>', 'with --resume: with this one, where there are several')
+    .option('--trust-parts', 'with --resume: do not read what is stored, and take it as it is')
     .option('--leave-parts', 'where it fails, keep what is stored, and say how to resume')
     .option('--json', 'print what S3 answered as JSON on standard output')
     .option('--quiet', 'say nothing but errors')

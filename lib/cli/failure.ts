@@ -9,9 +9,14 @@ export class Failure extends Error {
   }
 }
 
+/** The codes that an option which is wrong is refused with, before anything is sent. */
+const WRONG_OPTION = ['ERR_INVALID_ARG_TYPE', 'ERR_INVALID_ARG_VALUE', 'ERR_OUT_OF_RANGE']
+
 /** What was thrown, as what the process ends with. */
 export function asFailure(error: unknown): Failure {
-  return error instanceof Failure ? error : new Failure(1, explained(error), error)
+  if (error instanceof Failure) return error
+  const { code } = Object(error) as { code?: unknown }
+  return new Failure(WRONG_OPTION.includes(code as string) ? 2 : 1, explained(error), error)
 }
 
 /** 128 + n, as a shell says it. */

@@ -56,7 +56,8 @@ export async function put(to: Address, [command, ...args]: string[], options: Pu
   // Before the producer is started: an option that is wrong must not cost a run of it.
   let producer: Producer | undefined
   const beforeComplete = (): unknown => producer?.succeeded()
-  const upload = opened({ client, beforeComplete, ...parameters(to, options, found), ...to })
+  const wanted = { client, beforeComplete, ...parameters(to, options, found), ...to }
+  const upload = s3Writable(wanted as S3WritableOptions)
   const start = performance.now()
   producer = command === undefined ? standardInput(found.start) : run(command, args)
   const { output, end } = producer
@@ -80,14 +81,6 @@ export async function put(to: Address, [command, ...args]: string[], options: Pu
     client.destroy()
   }
   tell(upload, to, options, performance.now() - start)
-}
-
-function opened(options: S3WritableOptions): S3Writable {
-  try {
-    return s3Writable(options)
-  } catch (error) {
-    throw new Failure(2, (error as Error).message, error)
-  }
 }
 
 /** What the upload was begun with cannot be changed. */
