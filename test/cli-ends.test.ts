@@ -63,7 +63,7 @@ async function endedTwice(t: Test, operation: string): Promise<Running & { Bucke
 t.test('a second signal ends at once, and tells how to remove what may be left', async (t) => {
   const { code, stderr, Bucket } = await endedTwice(t, 'AbortMultipartUpload')
   t.equal(code, CODES.SIGHUP)
-  const told = new RegExp(`Parts may be left. To remove them: s3-writable abort s3://${Bucket}/k --upload-id (\\S+)\n$`)
+  const told = new RegExp(`Parts may be left. To remove them: s3-writable abort s3://${Bucket}/k --upload-id=(\\S+)\n$`)
   t.match(stderr, told)
   const [, UploadId = ''] = told.exec(stderr) ?? []
   await abortUpload({ client: s3Client(t), Bucket, Key: 'k', UploadId })

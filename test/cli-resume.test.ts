@@ -175,8 +175,8 @@ t.test('--leave-parts keeps what is stored when the producer fails, and prints w
   t.equal(code, 7)
   const [, again = ''] =
     /What is stored is kept\. To go on, with the same input: s3-writable (.*)\n$/.exec(stderr) ?? []
-  const expected = `--leave-parts --if-none-match '*' --content-length ${DATA.length} --param RequestPayer=requester -- sh -c '`
-  t.match(again, /^--resume s3:\/\/\S+ --path-style --upload-id \S+ --leave-parts /, stderr)
+  const expected = `--leave-parts '--if-none-match=*' --content-length=${DATA.length} --param=RequestPayer=requester -- sh -c '`
+  t.match(again, /^--resume s3:\/\/\S+ --path-style --upload-id=\S+ --leave-parts /, stderr)
   t.ok(again.includes(expected), again)
   t.equal((await unfinishedUploads(Bucket)).length, 1)
   writeFileSync(`${file}.again`, '')

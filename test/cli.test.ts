@@ -96,7 +96,7 @@ t.test('where the clean-up fails, the command that removes what is left is told'
   const { code, stderr } = await cli([S3, ...where, '--endpoint-url', proxy.url, ...dies])
   t.equal(code, 4)
   const [, words = ''] = /Parts may be left\. To remove them: s3-writable (abort .*)\n$/.exec(stderr) ?? []
-  t.match(words, `--region us-east-1 --endpoint-url ${proxy.url} --path-style --upload-id `)
+  t.match(words, `--region=us-east-1 --endpoint-url=${proxy.url} --path-style --upload-id=`)
   // As it is pasted into a shell, though to the store itself.
   const command = words.replace(proxy.url, endpoint.href)
   const pasted = execFileSync('bash', ['-c', `printf '%s\\n' ${command}`], { encoding: 'utf8' })
@@ -138,16 +138,24 @@ t.test('bad usage is told, code 2, and nothing is sent', async (t) => {
     [['http://bucket/key'], /Expected s3:\/\/bucket\/key/],
     [[S3, '--nope'], /unknown option '--nope'/],
     [[S3, '--'], /There is no command after --/],
-    [['--profile', 'x', 'abort', 's3://bucket', '--older-than', '0s'], /Options go after abort: .* --profile/],
-    [[S3, 'cat', 'file'], /There must be -- before the command: s3-writable … -- cat file/],
+    [['--profile', 'x', 'abort', 's3://bucket', '--older-than', '0s'], /Options go after abort: s3-writable abort …/],
+    [[S3, 'cat', 'file'], /There must be -- before the command: s3-writable … -- cat …/],
     [[S3, '--part-size', '5MB'], /Expected a size such as 16MiB/],
     [[S3, '--part-size', '0.3B'], /Expected a size/],
     [[S3, '--part-size', '1KiB'], /"partSize" option .* from 5242880/],
     [[S3, '--endpoint-url', 'localhost:9000'], /Expected a URL such as/],
     [[S3, '--concurrency', 'many'], /Expected a whole number/],
     [[S3, '--metadata', 'a'], /Expected name=value/],
-    [[S3, '--param', 'contentType=x'], /Expected S3's own spelling/],
+    [[S3, '--metadata', 'title=naïve'], /ASCII in title|Metadata\.title.*ASCII/],
+    [[S3, '--metadata', 'a=1', '--metadata', 'b=x\ny'], /ASCII in b|Metadata\.b.*ASCII/],
+    [[S3, '--param', 'contentType=x'], /Expected Name=value in S3's own spelling/],
     [[S3, '--param', 'Expires=soon'], /Expected a date/],
+    [[S3, '--param', 'SSECustomerKey: secret'], /^s3-writable: --param: Expected [^:]*$/],
+    [[S3, '--no-such=secret'], /^error: unknown option '--no-such'\n$/],
+    [[S3, '--cool\nname'], /^error: unknown option '--cool\\nname'\n$/],
+    [[S3, '--quite'], /^error: unknown option '--quite' \(Did you mean --quiet\?\)\n$/],
+    [[S3, 'mysqldump', '-psecret'], /^error: unknown option '-p'\n$/],
+    [['ls', '\x1b]0;title\x07'], /^error: .*'\\x1b\]0;title\\x07' is invalid/],
     [[S3, '--content-length', '1', '--expected-size', '1'], /"expectedSize" option .* left out/],
     [['ls'], /missing required argument 'address'/],
     [['ls', 'bucket'], /Expected s3:/],

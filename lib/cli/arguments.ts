@@ -2,8 +2,10 @@ import { createRequire } from 'node:module'
 import { Command } from 'commander'
 import { Failure } from './failure.js'
 import { type AbortOptions, abort, type ListOptions, ls } from './manage.js'
+import { say } from './output.js'
 import { type PutOptions, put } from './put.js'
-import { type Address, address, age, objectAddress, pair, param, size, url, whole } from './values.js'
+import { quoted } from './shell.js'
+import { type Address, address, age, metadata, objectAddress, param, size, url, whole } from './values.js'
 
 const EXAMPLES = `Examples:
   s3-writable s3://videos/talk.webm -- ffmpeg -i talk.mov -f webm -
@@ -31,7 +33,9 @@ AWS CLI.
 
 Exit codes: 0 published; 1 the upload failed; 2 bad usage; with --, what the
 command exited with, 128 + n where signal n ended it, 127 where there is no such
-command, 126 where it cannot be run; 130, 143, 129 after SIGINT, SIGTERM, SIGHUP.
+command, 126 where it cannot be run; 130, 143, 129 after SIGINT, SIGTERM, SIGHUP;
+141 where standard output was closed before all was printed, 74 where it cannot be
+written: of an upload, the object is there then.
 `
 
 /** The command line: what can be asked for, and what is done then. */
@@ -41,6 +45,7 @@ export function commandLine(argv: string[]): Command {
     .usage('[options] <object> [-- command…]')
     .description('Uploads a stream of any length to S3, all of it or nothing.')
     .version(version)
+    .configureOutput({ outputError: (text) => say(usageError(text)) })
     .enablePositionalOptions()
     .argument('<object>', 's3://bucket/key', objectAddress)
     .argument('[command...]', 'after --: the command whose output is uploaded; else standard input is')
@@ -49,13 +54,13 @@ export function commandLine(argv: string[]): Command {
     .action((to: Address, command: string[], options: PutOptions) => {
       if (command.length === 0 && argv.includes('--')) throw new Failure(2, 'There is no command after --.')
       if (command.length > 0 && !argv.includes('--')) {
-        throw new Failure(2, `There must be -- before the command: s3-writable … -- ${command.join(' ')}`)
+        throw new Failure(2, `There must be -- before the command: s3-writable … -- ${quoted(command[0] as string)} …`)
       }
       return put(to, command, options)
     })
     .hook('preSubcommand', (_, command) => {
       const name = command.name()
-      if (argv[0] !== name) throw new Failure(2, `Options go after ${name}: s3-writable ${name} … ${argv[0]}`)
+      if (argv[0] !== name) throw new Failure(2, `Options go after ${name}: s3-writable ${name} …`)
     })
   uploadOptions(commonOptions(program))
   commonOptions(program.command('ls'))
@@ -72,6 +77,17 @@ export function commandLine(argv: string[]): Command {
     .option('--yes', 'do not ask')
     .action((at: Address, options: AbortOptions) => abort(at, options))
   return program
+}
+
+/**
+ * commander's message on one line, and without the value of an option that it does not know: that may be a secret, as in
+ * a producer's -pPASSWORD where the -- was left out.
+ */
+function usageError(text: string): string {
+  return text
+    .trimEnd()
+    .replace(/\n(\(Did you mean .*\))$/, ' $1')
+    .replace(/^(error: unknown option '(?:--[^=']*|-[^-])).*'/s, "$1'")
 }
 
 function commonOptions(command: Command): Command {
@@ -95,7 +111,7 @@ function uploadOptions(command: Command): Command {
     .option('--content-disposition <text>')
     .option('--content-language <language>')
     .option('--cache-control <text>')
-    .option('--metadata <name=value>', 'may be given often', pair)
+    .option('--metadata <name=value>', 'may be given often; ASCII', metadata)
     .option('--storage-class <class>')
     .option('--acl <acl>')
     .option('--sse <kind>', 'AES256 or aws:kms')

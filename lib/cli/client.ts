@@ -1,4 +1,5 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
+import { flags } from './shell.js'
 
 /** Which S3, and as whom. What is left out comes from the environment and the profiles, as for any program of the SDK. */
 export interface ClientOptions {
@@ -10,22 +11,10 @@ export interface ClientOptions {
 }
 
 /** The same options as they are given to the command, for one that is to be pasted. */
-export function clientArguments(options: ClientOptions): string {
+export function clientArguments(options: ClientOptions): string[] {
   const { region, endpointUrl, profile, signRequest, pathStyle } = options
   const given = flags({ region, 'endpoint-url': endpointUrl, profile })
-  return [...given, ...(signRequest ? [] : ['--no-sign-request']), ...(pathStyle ? ['--path-style'] : [])].join(' ')
-}
-
-/** Those that are given, as they are written. */
-export function flags(named: Record<string, string | number | undefined>): string[] {
-  return Object.entries(named).flatMap(([name, value]) =>
-    value === undefined ? [] : [`--${name} ${quoted(String(value))}`],
-  )
-}
-
-/** As a shell takes it for one word. */
-export function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+  return [...given, ...(signRequest ? [] : ['--no-sign-request']), ...(pathStyle ? ['--path-style'] : [])]
 }
 
 export function makeClient({ region, endpointUrl, profile, signRequest, pathStyle }: ClientOptions): S3Client {

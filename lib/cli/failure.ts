@@ -47,16 +47,39 @@ const ADVICE: Record<string, string> = {
   ERR_S3_TOO_MANY_PARTS: 'Raise --part-size, or give --expected-size.',
 }
 
+/** Requests that are only sent after S3 has accepted another one of the same upload. */
+const LATER = ['UploadPart', 'CompleteMultipartUpload']
+const WITHOUT_CHECKSUMS =
+  "If the store does not know the SDK's checksums, set AWS_REQUEST_CHECKSUM_CALCULATION=WHEN_REQUIRED."
+
 /** One line: what failed, and what to do about it where that is known. */
 export function explained(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  if (/Region is missing/.test(error.message)) return 'There is no region: give --region, or set AWS_REGION.'
-  const known = causes(error)
-    .flatMap(({ name, code }) => [name, code ?? ''])
-    .find((word) => word in ADVICE)
-  return [error.message, ...(known === undefined ? [] : [ADVICE[known] as string])].join('. ')
+  const all = causes(error)
+  if (all.length === 0) return String(error)
+  const { message } = all[0] as Cause
+  if (/Region is missing/.test(message)) return 'There is no region: give --region, or set AWS_REGION.'
+  return [message, ...adviceOn(all)].join('. ')
 }
 
-function causes(error: Error): (Error & { code?: string })[] {
-  return error.cause instanceof Error ? [error, ...causes(error.cause)] : [error]
+function adviceOn(all: Cause[]): string[] {
+  const has = (so: (cause: Cause) => boolean): boolean => all.some(so)
+  if (has(({ name }) => name === 'SignatureDoesNotMatch') && has(({ operation = '' }) => LATER.includes(operation))) {
+    return ['The secret key is right, since S3 has accepted a request of this upload', WITHOUT_CHECKSUMS]
+  }
+  if (has(({ message }) => /x-amz-(sdk-)?checksum/i.test(message))) return [WITHOUT_CHECKSUMS]
+  const known = all.flatMap(({ name = '', code = '' }) => [name, code]).find((word) => word in ADVICE)
+  return known === undefined ? [] : [ADVICE[known] as string]
+}
+
+interface Cause {
+  message: string
+  name?: string
+  code?: string
+  operation?: string
+}
+
+/** The error and its causes, by their shape: an error of another realm is no instance of this one's Error. */
+function causes(error: unknown): Cause[] {
+  const { message, cause } = Object(error) as { message?: unknown; cause?: unknown }
+  return typeof message === 'string' ? [error as Cause, ...causes(cause)] : []
 }

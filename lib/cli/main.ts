@@ -1,9 +1,12 @@
 #!/usr/bin/env node
-import { inspect } from 'node:util'
 import { CommanderError } from 'commander'
 import { commandLine } from './arguments.js'
 import { asFailure } from './failure.js'
+import { CLOSED, outliveOutput, say, sayAll } from './output.js'
+import { withoutNodeVersionWarning } from './warnings.js'
 
+outliveOutput()
+withoutNodeVersionWarning()
 const argv = process.argv.slice(2)
 const program = commandLine(argv)
 for (const command of [program, ...program.commands]) command.exitOverride()
@@ -22,7 +25,8 @@ function report(error: unknown): number {
   // commander has said it: help and version are no errors, all else is bad usage.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
   const { code, message } = asFailure(error)
-  console.error(`s3-writable: ${message}`)
-  if (before(argv, '--').includes('--verbose')) console.error(inspect(error))
+  if (code === CLOSED && message === '') return code
+  say(`s3-writable: ${message}`)
+  if (before(argv, '--').includes('--verbose')) sayAll(error)
   return code
 }

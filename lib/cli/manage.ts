@@ -5,6 +5,7 @@ import { isGone } from '../abort.js'
 import { abortUpload, listParts, listUploads, type UnfinishedUpload } from '../index.js'
 import { type ClientOptions, makeClient } from './client.js'
 import { asFailure, explained, Failure } from './failure.js'
+import { print, printJson, say } from './output.js'
 import { type Address, bytes, counted, duration } from './values.js'
 
 export interface ListOptions extends ClientOptions {
@@ -27,9 +28,9 @@ export async function ls({ Bucket, Key: Prefix }: Address, options: ListOptions)
     for await (const upload of listUploads({ client, Bucket, Prefix })) {
       const { Key, UploadId, Initiated, Owner } = upload
       const held = await stored(client, Bucket, upload)
-      if (options.json) console.log(JSON.stringify({ Bucket, Key, UploadId, Initiated, Owner, ...held }))
+      if (options.json) await printJson({ Bucket, Key, UploadId, Initiated, Owner, ...held })
       else
-        console.log([line(Bucket, upload), counted(held.parts, 'part'), bytes(held.size), ownerOf(upload)].join('  '))
+        await print([line(Bucket, upload), counted(held.parts, 'part'), bytes(held.size), ownerOf(upload)].join('  '))
     }
   })
 }
@@ -46,12 +47,14 @@ export async function abort({ Bucket, Key }: Address, options: AbortOptions): Pr
       uploadId === undefined
         ? await old(client, { Bucket, Key }, olderThan as number)
         : [await named(client, { Bucket, Key, UploadId: uploadId })]
-    for (const upload of found) console.log(line(Bucket, upload))
+    for (const upload of found) await print(line(Bucket, upload))
     if (dryRun || found.length === 0) return
     if (!yes && !(await confirmed(found.length))) throw new Failure(1, 'Nothing was removed.')
-    const failures = await removed(client, Bucket, found)
-    console.error(`${found.length - failures.length} removed.`)
-    if (failures.length > 0) throw new Failure(1, failures.map(explained).join('\n'), failures[0])
+    const { failures, ...counts } = await removed(client, Bucket, found)
+    say(outcome(counts))
+    const last = failures.pop()
+    for (const failure of failures) say(`s3-writable: ${explained(failure)}`)
+    if (last !== undefined) throw asFailure(last)
   })
 }
 
@@ -104,12 +107,27 @@ async function named(client: S3Client, upload: Known & { Bucket: string }): Prom
 }
 
 /** Goes on after one that cannot be removed. */
-async function removed(client: S3Client, Bucket: string, uploads: Known[]): Promise<unknown[]> {
+async function removed(
+  client: S3Client,
+  Bucket: string,
+  uploads: Known[],
+): Promise<{ removed: number; gone: number; failures: unknown[] }> {
+  const answers: unknown[] = []
   const failures: unknown[] = []
   for (const { Key, UploadId } of uploads) {
-    await abortUpload({ client, Bucket, Key, UploadId }).catch((error) => failures.push(error))
+    try {
+      answers.push(await abortUpload({ client, Bucket, Key, UploadId }))
+    } catch (error) {
+      failures.push(error)
+    }
   }
-  return failures
+  const gone = answers.filter((wasThere) => wasThere === false).length
+  return { removed: answers.length - gone, gone, failures }
+}
+
+/** `2 removed, 1 already gone.` */
+export function outcome({ removed, gone }: { removed: number; gone: number }): string {
+  return `${[`${removed} removed`, ...(gone === 0 ? [] : [`${gone} already gone`])].join(', ')}.`
 }
 
 /** One whose begin the store does not tell is not known to be old. */

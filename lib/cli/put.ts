@@ -2,11 +2,13 @@ import { finished, pipeline } from 'node:stream/promises'
 import { lookup } from 'mime-types'
 import { type S3Writable, type S3WritableError, type S3WritableOptions, s3Writable } from '../index.js'
 import { isForCreateOnly } from '../parameters.js'
-import { type ClientOptions, clientArguments, flags, makeClient, quoted } from './client.js'
+import { type ClientOptions, clientArguments, makeClient } from './client.js'
 import { explained, Failure, signalCode } from './failure.js'
+import { printJson, say } from './output.js'
 import { type Producer, run, standardInput } from './producer.js'
 import { showProgress } from './progress.js'
 import { inputFile, type Resumed, type ResumeOptions, resumed } from './resume.js'
+import { flags, quoted } from './shell.js'
 import { type Address, bytes, counted, duration } from './values.js'
 
 /** The options of the command, as commander names them. */
@@ -61,7 +63,7 @@ export async function put(to: Address, [command, ...args]: string[], options: Pu
   const start = performance.now()
   producer = command === undefined ? standardInput(found.start) : run(command, args)
   const { output, end } = producer
-  const hint = (): string => whatIsLeft(to, upload.UploadId, options)
+  const hint = (): string => whatIsLeft(to, upload.UploadId ?? options.uploadId, options)
   endOnSignals(upload, producer, hint)
   const about = options.contentLength ?? options.expectedSize
   const shows = options.progress && !options.quiet && !options.json && process.stderr.isTTY
@@ -80,7 +82,7 @@ export async function put(to: Address, [command, ...args]: string[], options: Pu
     done()
     client.destroy()
   }
-  tell(upload, to, options, performance.now() - start)
+  await tell(upload, to, options, performance.now() - start)
 }
 
 /** What the upload was begun with cannot be changed. */
@@ -122,28 +124,30 @@ function failed(error: Error, cause: Error, hint: () => string, again: string): 
 export function howToGoOn(to: Address, error: unknown, options: PutOptions, command: string[]): string {
   const { UploadId, code } = error as Partial<S3WritableError>
   if (!options.leaveParts || UploadId === undefined || code === 'ERR_S3_RESUME') return ''
-  const words = ['s3-writable --resume', where(to, options), `--upload-id ${UploadId} --leave-parts`]
+  const words = ['s3-writable --resume', ...where(to, options), ...flags({ 'upload-id': UploadId }), '--leave-parts']
   const again = command.length === 0 ? [] : ['--', ...command.map(quoted)]
   const line = [...words, ...saidAgain(options), ...again].join(' ')
   return ` What is stored is kept. To go on, with the same input: ${line}`
 }
 
 /** The options that an upload which is there already still needs. A customer's key is not printed. */
-function saidAgain({ ifNoneMatch, contentLength, concurrency, param = {} }: PutOptions): string[] {
+function saidAgain({ ifNoneMatch, contentLength, concurrency, trustParts, param = {} }: PutOptions): string[] {
   const params = Object.entries(param).filter(([name]) => !isForCreateOnly(name))
   return [
+    ...(trustParts ? ['--trust-parts'] : []),
     ...flags({ 'if-none-match': ifNoneMatch, 'content-length': contentLength, concurrency }),
-    ...params.map(([name, value]) => `--param ${quoted(`${name}=${/Key/.test(name) ? '…' : value}`)}`),
+    ...params.flatMap(([name, value]) => flags({ param: `${name}=${/Key/.test(name) ? '…' : value}` })),
   ]
 }
 
 function whatIsLeft(to: Address, UploadId: string | undefined, options: ClientOptions): string {
-  if (UploadId === undefined) return `An upload may be left. To look: s3-writable ls ${where(to, options)}`
-  return `Parts may be left. To remove them: s3-writable abort ${where(to, options)} --upload-id ${UploadId}`
+  const at = where(to, options).join(' ')
+  if (UploadId === undefined) return `An upload may be left. To look: s3-writable ls ${at}`
+  return `Parts may be left. To remove them: s3-writable abort ${at} ${flags({ 'upload-id': UploadId }).join(' ')}`
 }
 
-function where({ Bucket, Key }: Address, options: ClientOptions): string {
-  return [quoted(`s3://${Bucket}/${Key}`), clientArguments(options)].filter((one) => one !== '').join(' ')
+function where({ Bucket, Key }: Address, options: ClientOptions): string[] {
+  return [quoted(`s3://${Bucket}/${Key}`), ...clientArguments(options)]
 }
 
 /** The first signal ends the producer and the upload, and cleans up; the second one ends at once. */
@@ -154,7 +158,7 @@ function endOnSignals(upload: S3Writable, { end, kill }: Producer, hint: () => s
       const code = signalCode(signal)
       if (!first) {
         kill()
-        console.error(hint())
+        say(hint())
         process.exit(code)
       }
       first = false
@@ -164,14 +168,18 @@ function endOnSignals(upload: S3Writable, { end, kill }: Producer, hint: () => s
   }
 }
 
-function tell(upload: S3Writable, { Bucket, Key }: Address, { json, quiet }: PutOptions, ms: number): void {
+async function tell(upload: S3Writable, { Bucket, Key }: Address, options: PutOptions, ms: number): Promise<void> {
   const { $metadata: _, ...result } = upload.result as NonNullable<S3Writable['result']>
-  if (json) console.log(JSON.stringify(result))
-  if (json || quiet) return
+  if (options.json) await printJson(result).catch((failure) => tellAnyway(failure, `s3://${Bucket}/${Key}`))
+  if (options.json || options.quiet) return
   const { size, parts, skipped = 0 } = result
   const rate = bytes(Math.round((size - skipped) / (ms / 1000)))
   const there = skipped === 0 ? '' : `; ${bytes(skipped)} of it were there already`
-  console.error(
-    `s3://${Bucket}/${Key}: ${bytes(size)} in ${duration(ms)}, ${rate}/s, ${counted(parts, 'part')}${there}`,
-  )
+  say(`s3://${Bucket}/${Key}: ${bytes(size)} in ${duration(ms)}, ${rate}/s, ${counted(parts, 'part')}${there}`)
+}
+
+/** An exit code that is not 0 must not be taken for an upload that failed. */
+function tellAnyway({ code, cause }: Failure, object: string): never {
+  const why = (cause as Error).message
+  throw new Failure(code, `${object} is there, but standard output could not be written: ${why}`, cause)
 }

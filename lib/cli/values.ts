@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander'
+import { Failure } from './failure.js'
 
 const UNITS = { B: 1, KIB: 2 ** 10, MIB: 2 ** 20, GIB: 2 ** 30, TIB: 2 ** 40 }
 const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 }
@@ -50,18 +51,22 @@ export function whole(given: string): number {
   throw new InvalidArgumentError('Expected a whole number.')
 }
 
-/** `name=value`, as often as it is given. */
-export function pair(given: string, before: Record<string, string> = {}): Record<string, string> {
+/** `name=value`, as often as it is given. It goes into HTTP headers, and a signature over other characters fails. */
+export function metadata(given: string, before: Record<string, string> = {}): Record<string, string> {
   const [, name, value = ''] = /^([^=]+)=(.*)$/s.exec(given) ?? []
   if (name === undefined) throw new InvalidArgumentError('Expected name=value.')
+  if (/[^\t\x20-\x7e]/.test(given)) {
+    throw new InvalidArgumentError(`Expected ASCII in ${name}: S3 takes no other metadata. Encode it, as in a URL say.`)
+  }
   return { ...before, [name]: value }
 }
 
 /** Any parameter of S3's, `ObjectLockLegalHoldStatus=ON`: what is no text in the SDK is made what it is there. */
 export function param(given: string, before: Record<string, unknown> = {}): Record<string, unknown> {
-  const [[name, value]] = Object.entries(pair(given)) as [[string, string]]
-  if (!/^[A-Z]/.test(name)) throw new InvalidArgumentError("Expected S3's own spelling, such as StorageClass=GLACIER.")
-  return { ...before, [name]: typed(name, value) }
+  const [, name, value = ''] = /^([A-Z][A-Za-z\d]*)=(.*)$/s.exec(given) ?? []
+  if (name !== undefined) return { ...before, [name]: typed(name, value) }
+  // An InvalidArgumentError would print the argument, which may be a customer's key.
+  throw new Failure(2, "--param: Expected Name=value in S3's own spelling, such as StorageClass=GLACIER.")
 }
 
 function typed(name: string, value: string): unknown {
