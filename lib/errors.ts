@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { isError, nameOf, safeCause, withoutSecrets } from './safe-cause.js'
 
 /** What went wrong, for `switch`:
  * - `ERR_S3_REQUEST`: S3 refused a request, or it could not be sent; `name`, `$metadata` and `cause` tell more.
@@ -44,21 +45,27 @@ export class S3WritableError extends Error {
   declare readonly operation?: string
   /** Why the upload could not be removed afterwards: the parts named by its `UploadId` may still cost money. */
   declare cleanupError?: Error
+  /**
+   * Whether the object may be there all the same: S3 was asked to make it, and it could not be found out whether it did.
+   * Then its upload is left as it is, since S3 may still be making the object of it.
+   */
+  declare objectMayExist?: boolean
   /** The SDK's: HTTP status, request id, attempts. */
   declare readonly $metadata?: unknown
 
   constructor(code: S3WritableErrorCode, message: string, details: S3WritableErrorDetails) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    // One of ours is safe, and is what others may look for.
+    const safe = details.cause instanceof S3WritableError ? details.cause : safeCause(details.cause)
+    super(message, safe === undefined ? undefined : { cause: safe })
     // Until it is read, a stack holds what the functions on it do, among that a whole part; reading makes it a text.
     void this.stack
-    void (details.cause as Error | undefined)?.stack
     this.code = code
     this.Bucket = details.Bucket
     this.Key = details.Key
     if (details.UploadId !== undefined) this.UploadId = details.UploadId
     if (details.PartNumber !== undefined) this.PartNumber = details.PartNumber
     if (details.operation !== undefined) this.operation = details.operation
-    const cause = details.cause as ServiceException | null | undefined
+    const cause = safe as ServiceException | null | undefined
     const { attempts } = details
     if (cause?.$metadata !== undefined || attempts !== undefined) {
       this.$metadata = attempts === undefined ? cause?.$metadata : { ...cause?.$metadata, attempts }
@@ -90,14 +97,20 @@ export function answeredStatus(error: unknown): number | undefined {
   return $fault === undefined ? undefined : $metadata?.httpStatusCode
 }
 
+/** Request Timeout and Too Many Requests, which ask for another try. */
+const LATER = [408, 429]
+const NOT_IMPLEMENTED = 501
+
 /** Whether S3 answered that it will not; a server's error, and no answer, leave open what it did. */
 export function isRefused(error: unknown): boolean {
-  return (answeredStatus(error) ?? 500) < 500
+  const status = answeredStatus(error) ?? 500
+  return status === NOT_IMPLEMENTED || (status < 500 && !LATER.includes(status))
 }
 
 /** One line on why a request failed: `AccessDenied: Access Denied. (HTTP 403, request 18…, 3 attempts)`. */
 export function describeCause(cause: unknown): string {
-  if (!(cause instanceof Error)) return inspect(cause)
+  if (typeof cause === 'object' && cause !== null && !isError(cause)) return nameOf(cause)
+  if (!isError(cause)) return inspect(safeCause(cause))
   const { $metadata: meta = {}, errors, code } = cause as ServiceException
   // A connection tried over IPv4 and IPv6 fails with an AggregateError, whose own message is empty.
   const message = cause.message || errors?.map((e) => (e as Error).message).join('; ') || code || 'no message'
@@ -106,7 +119,7 @@ export function describeCause(cause: unknown): string {
     meta.requestId === undefined ? '' : `request ${meta.requestId}`,
     (meta.attempts ?? 1) > 1 ? `${meta.attempts} attempts` : '',
   ].filter((fact) => fact !== '')
-  return `${cause.name}: ${message}${facts.length > 0 ? ` (${facts.join(', ')})` : ''}`
+  return `${cause.name}: ${withoutSecrets(message)}${facts.length > 0 ? ` (${facts.join(', ')})` : ''}`
 }
 
 type ArgumentErrorCode = 'ERR_INVALID_ARG_TYPE' | 'ERR_INVALID_ARG_VALUE' | 'ERR_OUT_OF_RANGE'
@@ -122,6 +135,6 @@ export function invalidOption(code: ArgumentErrorCode, name: string, expected: s
 function describe(value: unknown): string {
   if (value === undefined || value === null) return String(value)
   if (typeof value === 'function') return `function ${value.name}`
-  if (typeof value === 'object') return `an instance of ${value.constructor?.name ?? 'Object'}`
+  if (typeof value === 'object') return nameOf(value)
   return `type ${typeof value} (${inspect(value, { maxStringLength: 25 })})`
 }

@@ -34,6 +34,17 @@ for (const operation of ['PutObject', 'CreateMultipartUpload', 'UploadPart', 'Co
   FAULTS[`${operation} is broken off`] = on(operation, { do: 'reset', after: 0 }) as (seen: Seen) => Fault
   FAULTS[`${operation} stands still`] = on(operation, { do: 'ignore' }) as (seen: Seen) => Fault
 }
+/** As AWS answers a wrong signature, and a wrong token; some stores have it all in the message. */
+for (const operation of ['PutObject', 'CreateMultipartUpload', 'UploadPart', 'CompleteMultipartUpload']) {
+  FAULTS[`${operation} is refused with what was signed`] = (seen) => {
+    if (seen.operation !== operation) return answered(seen)
+    const lines = Object.entries(seen.headers).map(([name, value]) => `${name}:${value}`)
+    const signed = [`PUT\n${seen.url}\n`, ...lines].join('\n')
+    const signature = /Signature=(\w+)/.exec(String(seen.headers.authorization))?.[1]
+    const body = `<Error><Code>SignatureDoesNotMatch</Code><Message>It does not match: ${signed}</Message><StringToSign>AWS4-HMAC-SHA256</StringToSign><SignatureProvided>${signature}</SignatureProvided><CanonicalRequest>${signed}</CanonicalRequest><Token-0>${sessionToken}</Token-0></Error>`
+    return { do: 'answer', status: 403, body }
+  }
+}
 FAULTS['the clean-up fails too'] = ({ operation }) =>
   operation === 'CreateMultipartUpload' ? answered({ operation } as Seen) : denied
 
@@ -65,12 +76,20 @@ t.test('no error, event or output holds a secret key, a session token, a signatu
       inspect(one, { depth: 20, maxStringLength: Number.POSITIVE_INFINITY }),
       String(one),
       JSON.stringify(one, leaveOutLoops()) ?? '',
-      ...(one instanceof Error ? [one.message, one.stack ?? ''] : []),
+      ...(one instanceof Error ? everyText(one) : []),
     ])
     const found = secrets.filter((secret) => texts.some((text) => text.includes(secret)))
     t.same(found, [], what)
   }
 })
+
+/** Every text that an error leads to, also by what is not enumerable. */
+function everyText(value: unknown, seen = new Set<unknown>()): string[] {
+  if (typeof value === 'string') return [value]
+  if (typeof value !== 'object' || value === null || seen.has(value)) return []
+  seen.add(value)
+  return Reflect.ownKeys(value).flatMap((key) => everyText(Reflect.get(value, key), seen))
+}
 
 function leaveOutLoops(): (key: string, value: unknown) => unknown {
   const seen = new Set<unknown>()
