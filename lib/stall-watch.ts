@@ -10,8 +10,11 @@ export interface Movement {
   last: number
 }
 
+/** A timer that is so many milliseconds late tells that this process stood still: its loop, the process or the machine. */
+const LATE = 500
+
 /**
- * Watches one request. It stands still when none of its bytes was taken, no attempt began and no answer came for
+ * Watches one request. It stands still when none of its bytes was taken, no attempt began and no byte of an answer came for
  * `timeout` milliseconds; then it is cancelled. What only waits for one of the client's sockets is not to blame, so it
  * stands still only while nothing of the whole upload moves.
  */
@@ -22,8 +25,11 @@ export class StallWatch {
   readonly #cancel = new AbortController()
   #body: PartBody | undefined
   #last = 0
+  /** Whether a late timer has been forgiven since anything moved: a loop that is always late must not wait for ever. */
+  #forgiven = false
   /** Until the request is cancelled, for the next look; then for the end of the grace. */
   #timer: NodeJS.Timeout | undefined
+  #turn: NodeJS.Immediate | undefined
   #late!: (reason: unknown) => void
   readonly #over = new Promise<never>((_, reject) => {
     this.#late = reject
@@ -35,7 +41,7 @@ export class StallWatch {
     this.#upload = upload
     this.#caller = caller
     this.moved()
-    if (timeout > 0) this.#look()
+    if (timeout > 0) this.#wait(timeout)
     if (caller.aborted) this.#onCaller()
     else caller.addEventListener('abort', this.#onCaller)
   }
@@ -55,8 +61,9 @@ export class StallWatch {
     this.#body = body
   }
 
-  /** An attempt began, some of its bytes were taken, or its answer came. */
+  /** An attempt began, some of its bytes were taken, or some of its answer came. */
   moved(): void {
+    this.#forgiven = false
     this.#last = performance.now()
     this.#upload.last = this.#last
   }
@@ -72,6 +79,7 @@ export class StallWatch {
 
   #end(): void {
     clearTimeout(this.#timer)
+    clearImmediate(this.#turn)
     this.#caller.removeEventListener('abort', this.#onCaller)
     this.#body?.release()
     this.moved()
@@ -82,14 +90,30 @@ export class StallWatch {
   #abort(reason: unknown): void {
     this.#cancel.abort(reason)
     clearTimeout(this.#timer)
+    clearImmediate(this.#turn)
     this.#timer = setTimeout(() => this.#late(reason), GRACE)
   }
 
-  #look(): void {
+  /** Looks again in so many milliseconds. */
+  #wait(ms: number): void {
+    const due = performance.now() + ms
+    this.#timer = setTimeout(() => {
+      const late = performance.now() - due > LATE
+      // Timers come before sockets: what has arrived meanwhile is read first.
+      this.#turn = setImmediate(() => this.#look(late))
+    }, ms)
+  }
+
+  #look(late: boolean): void {
+    if (late && !this.#forgiven) {
+      this.#forgiven = true
+      this.#wait(this.#timeout)
+      return
+    }
     const last = this.#body?.hasSocket === true ? this.#last : this.#upload.last
     const left = last + this.#timeout - performance.now()
     if (left > 0) {
-      this.#timer = setTimeout(() => this.#look(), left)
+      this.#wait(left)
     } else {
       this.#body?.stoodStill()
       this.#abort(new Stall(`it stood still for ${this.#timeout} ms`))
