@@ -1,16 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { S3WritableResult } from './commit.js'
-import { describeCause, isRefused, type ServiceException } from './errors.js'
+import { describeCause, isRefused, S3WritableError, type ServiceException } from './errors.js'
 import type { Requests } from './requests.js'
 
 /** All of the clean-up ends within this time, in milliseconds. */
 const LIMIT = 30_000
 /** So long the answer to Complete is waited for, in milliseconds: what is stored has still to be removed. */
 const ANSWER_LIMIT = 8_000
-/** Between two looks, or two tries, in milliseconds; it doubles. */
-const PAUSE = 100
-/** How often in all a request of the clean-up is tried. */
-const TRIES = 5
+/** Between two looks, or two tries, in milliseconds: it doubles, up to the longest. */
+export const PAUSE = 100
+const LONGEST_PAUSE = 2_000
+/** A part that was cancelled may be stored so long after the upload was aborted, in milliseconds. */
+const LATE = 1_000
 
 /** What an upload had under way when it was given up. */
 export interface UnderWay {
@@ -21,10 +22,14 @@ export interface UnderWay {
   answered: Promise<S3WritableResult> | undefined
   /** Settles when the parts' requests, which have been cancelled, have really ended. */
   ended: Promise<unknown>
+  /** Whether a part was on its way: it may be stored after the upload was aborted. */
+  late: boolean
   /** Cancels Create and Complete after all. */
   giveUp: () => void
   /** Leave what is stored, to resume. */
   leaveParts: boolean
+  /** What the stream fails with. */
+  reason: Error
 }
 
 /** How an abort ended. */
@@ -46,16 +51,18 @@ export async function cleanUp(requests: Requests, underWay: UnderWay): Promise<A
 }
 
 async function endUpload(requests: Requests, underWay: UnderWay): Promise<Aborted> {
-  const { created, answered, ended, leaveParts, giveUp } = underWay
+  const { created, answered, ended, late, leaveParts, giveUp } = underWay
   const limit = AbortSignal.timeout(LIMIT)
   let { UploadId } = underWay
   try {
-    const result = answered && (await within(limit, answerOf(answered, giveUp)))
-    if (result !== undefined) return { result }
+    const settled = answered && (await within(limit, answerOf(answered, giveUp)))
+    if (settled !== undefined && 'ETag' in settled) return { result: settled }
+    const mayBeThere = isOpen(underWay.reason) || isOpen(settled)
     if (created !== undefined) UploadId = await within(limit, orNothing(created))
     await within(limit, ended)
     if (leaveParts) return { left: UploadId }
-    if (UploadId !== undefined) await removeUpload(requests, UploadId, limit)
+    if (UploadId !== undefined && mayBeThere) throw new Error('S3 may still be making the object of it')
+    if (UploadId !== undefined) await removeUpload(requests, UploadId, limit, late)
     return {}
   } catch (cause) {
     const why = `what was stored of upload ${UploadId ?? '(not named yet)'} may be left. ${describeCause(cause)}`
@@ -63,13 +70,15 @@ async function endUpload(requests: Requests, underWay: UnderWay): Promise<Aborte
   }
 }
 
+/** Whether S3 may still make the object, whatever the error is. */
+function isOpen(error: unknown): boolean {
+  return error instanceof S3WritableError && error.objectMayExist === true
+}
+
 /** The object, where Complete was carried out. Cancelled in time, its own look at what S3 made of it still decides. */
-async function answerOf(
-  answered: Promise<S3WritableResult>,
-  giveUp: () => void,
-): Promise<S3WritableResult | undefined> {
+async function answerOf(answered: Promise<S3WritableResult>, giveUp: () => void): Promise<S3WritableResult | Error> {
   const timer = setTimeout(giveUp, ANSWER_LIMIT)
-  const result = await orNothing(answered)
+  const result = await answered.catch((error: Error) => error)
   clearTimeout(timer)
   return result
 }
@@ -80,54 +89,75 @@ function orNothing<T>(promise: Promise<T>): Promise<T | undefined> {
 
 /**
  * Removes the upload and every part of it. A part that was on its way may be stored after an Abort, and would cost
- * money for ever: so look, and abort again, until nothing is left.
+ * money for ever: so look, and abort again, until nothing is left. Resolves with whether there was such an upload.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html
  */
-export async function removeUpload(requests: Requests, UploadId: string, limit: AbortSignal): Promise<void> {
-  await abort(requests, UploadId, limit)
+export async function removeUpload(
+  requests: Requests,
+  UploadId: string,
+  limit: AbortSignal,
+  late = false,
+): Promise<boolean> {
+  const wasThere = await abort(requests, UploadId, limit)
   let left = await look(requests, UploadId, limit)
-  for (let pause = PAUSE; left === 'parts'; pause *= 2) {
+  if (late && left !== 'parts') {
+    await sleep(LATE, undefined, { signal: limit })
+    if (left !== 'unknown') left = await look(requests, UploadId, limit)
+  }
+  for (let pause = PAUSE; left === 'parts'; pause = longer(pause)) {
     await sleep(pause, undefined, { signal: limit })
     await abort(requests, UploadId, limit)
     left = await look(requests, UploadId, limit)
   }
   // Who may not look can only make sure by asking twice.
   if (left === 'unknown') await abort(requests, UploadId, limit)
+  return wasThere
 }
 
-async function abort(requests: Requests, UploadId: string, limit: AbortSignal): Promise<void> {
+/** Whether there was one. */
+async function abort(requests: Requests, UploadId: string, limit: AbortSignal): Promise<boolean> {
   try {
     await persistently(limit, () => requests.abort(UploadId, limit))
+    return true
   } catch (error) {
-    if (!isGone(error)) throw error
+    if (isGone(error)) return false
+    throw error
   }
+}
+
+export function longer(pause: number): number {
+  return Math.min(LONGEST_PAUSE, pause * 2)
 }
 
 /**
- * Sends again what S3 has not refused, beside the client's own attempts: what ended the upload, a network that was away
- * for a moment say, must not end its clean-up too.
+ * Sends again what S3 has not refused, beside the client's own attempts, until the limit: what ended the upload, a network
+ * that was away for a while say, must not end its clean-up too.
  */
-export async function persistently<T>(limit: AbortSignal, send: () => Promise<T>, tries = 1): Promise<T> {
-  try {
-    return await send()
-  } catch (error) {
-    if (isRefused(error) || tries === TRIES || limit.aborted) throw error
-    await sleep(PAUSE * 2 ** tries, undefined, { signal: limit })
-    return await persistently(limit, send, tries + 1)
+export async function persistently<T>(limit: AbortSignal, send: () => Promise<T>): Promise<T> {
+  for (let pause = PAUSE; ; pause = longer(pause)) {
+    try {
+      return await send()
+    } catch (error) {
+      if (isRefused(error) || limit.aborted) throw error
+      // Its end tells less than what went wrong.
+      await sleep(pause, undefined, { signal: limit }).catch(() => {
+        throw error
+      })
+    }
   }
 }
 
-/** What the store still has of an upload; unknown where it does not say. */
+/** What the store still has of an upload: it is gone, or has no parts, or some; unknown where the store does not say. */
 export async function look(
   requests: Requests,
   UploadId: string,
   limit: AbortSignal,
-): Promise<'nothing' | 'parts' | 'unknown'> {
+): Promise<'gone' | 'nothing' | 'parts' | 'unknown'> {
   try {
     const { Parts = [] } = await persistently(limit, () => requests.listParts(UploadId, limit))
     return Parts.length === 0 ? 'nothing' : 'parts'
   } catch (error) {
-    return isGone(error) ? 'nothing' : 'unknown'
+    return isGone(error) ? 'gone' : 'unknown'
   }
 }
 
@@ -138,7 +168,7 @@ export function isGone(error: unknown): boolean {
 }
 
 /** What `promise` settles with, or a rejection with `limit`'s reason when that comes first. */
-async function within<T>(limit: AbortSignal, promise: Promise<T>): Promise<T> {
+export async function within<T>(limit: AbortSignal, promise: Promise<T>): Promise<T> {
   limit.throwIfAborted()
   const late = new Promise<never>((_, reject) => {
     limit.addEventListener('abort', () => reject(limit.reason), { once: true })

@@ -82,7 +82,7 @@ export function checkOptions(options: S3WritableOptions): CheckedOptions {
     resume,
     concurrency: integer(given, 'concurrency', 1, Number.MAX_SAFE_INTEGER) ?? 4,
     unsignedPayload: typed(given, 'unsignedPayload', 'boolean'),
-    stallTimeout: integer(given, 'stallTimeout', 0, MAX_TIMER) ?? 120_000,
+    stallTimeout: integer(given, 'stallTimeout', 0, MAX_TIMER),
     leavePartsOnError: typed(given, 'leavePartsOnError', 'boolean') ?? false,
     beforeComplete: typed(given, 'beforeComplete', 'function'),
     signal: options.signal,

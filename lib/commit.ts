@@ -1,14 +1,29 @@
+import type { Attempt } from './answer.js'
 import { crc32Base64 } from './checksum.js'
 import {
+  bare,
+  type Checksums,
   compositeChecksum,
+  isOpaque,
   md5,
   multipartETag,
   type StoredPart,
   type Whole,
   whatIsMissing,
-  wrongETag,
+  wrongChecksum,
 } from './integrity.js'
-import { type Answer, type Proof, proven, settled } from './lost-answer.js'
+import { type Commit, recoverObject, shouldSendAgain } from './lost-answer.js'
+import { givenChecksums } from './parameters.js'
+import {
+  type Answer,
+  contradiction,
+  hasOurChecksum,
+  headObject,
+  mayBeOurs,
+  type Proof,
+  provenObject,
+  resultFromHead,
+} from './proof.js'
 import type { Requests, SentBody } from './requests.js'
 
 /** Everything S3 answered about the object, and what this module knows of it. */
@@ -29,16 +44,26 @@ export interface S3WritableResult extends Omit<Answer, 'Bucket' | 'Key' | 'ETag'
   skipped?: number
 }
 
+/** How long HeadObject may take to prove what S3 did not answer, in milliseconds … */
+const LIMIT = 30_000
+/** … and to confirm what it did. */
+const CONFIRMATION = 10_000
+
 /** One request for an object of at most one part. */
-export async function putObject(requests: Requests, sent: SentBody): Promise<S3WritableResult> {
+export async function putObject(requests: Requests, sent: SentBody, isOver: () => boolean): Promise<S3WritableResult> {
   const size = sent.body.length
-  const proof = {
+  const began = Date.now()
+  const proof: Proof = {
     size,
     ETag: () => md5(sent.body),
-    checksums: () => [crc32Base64(sent.crc)],
+    checksums: () => ({ ...givenChecksums(requests.s3), ChecksumCRC32: [crc32Base64(sent.crc)] }),
+    // By S3's clock at the moment of this look, less what has gone by since; both dates have whole seconds.
+    since: (clock) => clock && clock.s3 - (clock.here - began) - 2000,
+    ...metadataOf(requests),
   }
-  const commit = { operation: 'PutObject', send: () => requests.put(sent), proof }
-  const answer = await settled(requests, commit)
+  const attempts: Attempt[] = []
+  const commit: Commit = { operation: 'PutObject', proof, isOver }
+  const answer = await completeOrRecover(requests, commit, attempts, () => requests.put(sent, attempts))
   return Object.assign(answer, requests.names, { Location: requests.url, size, parts: 1 })
 }
 
@@ -54,36 +79,119 @@ export interface FullUpload {
   before: number
   /** Leave the parts where the object was not made. */
   leaveParts: boolean
+  isOver: () => boolean
 }
 
 /** Makes the object out of its parts, and checks that S3 made it of what the producer wrote. */
 export async function completeUpload(
   requests: Requests,
-  { UploadId, parts, whole, came, before, leaveParts }: FullUpload,
+  { UploadId, parts, whole, came, before, leaveParts, isOver }: FullUpload,
   signal: AbortSignal,
 ): Promise<S3WritableResult> {
   const missing = whatIsMissing(parts, came, before)
   if (missing !== undefined) throw requests.error('ERR_S3_INTEGRITY', missing, { UploadId })
-  const proof = proofOf(parts, whole)
-  const operation = 'CompleteMultipartUpload'
+  const { begun } = requests
+  const proof: Proof = { ...proofOf(requests, parts, whole), since: () => begun, ...metadataOf(requests) }
+  // Of an upload that was begun at a time nobody told, only another object than the one that is there now can be.
+  if (begun === undefined)
+    proof.before = await headObject(requests, AbortSignal.any([signal, AbortSignal.timeout(LIMIT)]))
+  const commit: Commit = {
+    operation: 'CompleteMultipartUpload',
+    UploadId,
+    proof,
+    parts: parts.length,
+    leaveParts,
+    isOver,
+  }
   const listed = parts.map((part) => part.listed)
-  const send = (): Promise<Answer> => requests.complete(UploadId, listed, whole, signal)
-  const answer = await settled(requests, { operation, UploadId, send, proof, leaveParts })
-  const wrong = wrongETag(answer, parts, requests.names.Bucket)
-  if (wrong !== undefined) throw requests.error('ERR_S3_INTEGRITY', wrong, { UploadId, operation })
+  const attempts: Attempt[] = []
+  const again = (): Promise<boolean> => shouldSendAgain(requests, commit, attempts)
+  const answer = await completeOrRecover(requests, commit, attempts, () =>
+    requests.complete(UploadId, listed, whole, { signal, attempts, again }),
+  )
   const Location = answer.Location ?? requests.url
   return Object.assign(answer, requests.names, { Location, UploadId, size: whole.size, parts: parts.length })
 }
 
-function proofOf(parts: StoredPart[], { crc, size }: Whole): Proof {
-  return {
-    size,
-    ETag: () => multipartETag(parts),
-    checksums: () => [compositeChecksum(parts), crc === undefined ? undefined : crc32Base64(crc)],
+/** Sends the request, and settles what an answer that proves nothing or no answer at all leaves open. */
+async function completeOrRecover(
+  requests: Requests,
+  commit: Commit,
+  attempts: Attempt[],
+  send: () => Promise<Answer>,
+): Promise<Answer & { ETag: string }> {
+  let answer: Answer
+  try {
+    answer = await send()
+  } catch (failure) {
+    return await recoverObject(requests, commit, attempts, failure)
   }
+  return await confirm(requests, commit, answer)
+}
+
+/**
+ * An equal ETag proves that the object is ours, and so does an equal checksum. Another ETag proves nothing, since many stores
+ * have a rule of their own, and neither does none (Ceph 16): then HeadObject tells, and only what it says against our bytes
+ * is an error.
+ */
+async function confirm(requests: Requests, commit: Commit, answer: Answer): Promise<Answer & { ETag: string }> {
+  const { operation, UploadId, proof, parts = 1 } = commit
+  const wrong = (why: string): Error =>
+    requests.error('ERR_S3_INTEGRITY', `${operation} made another object than was sent: ${why}`, {
+      operation,
+      UploadId,
+    })
+  const checksum = wrongChecksum(answer, proof.checksums())
+  if (checksum !== undefined) throw wrong(checksum)
+  const { ETag } = answer
+  if (ETag && (UploadId === undefined || hasOurETag(answer, requests, proof) || hasOurChecksum(answer, proof))) {
+    return { ...answer, ETag }
+  }
+  const { VersionId } = answer
+  const limit = AbortSignal.timeout(ETag ? CONFIRMATION : LIMIT)
+  const found = await headObject(requests, limit, { VersionId })
+  if (!ETag) {
+    const known = typeof found === 'object' && mayBeOurs(found, proof) ? found.head : undefined
+    const against = known && contradiction(known, proof)
+    if (against !== undefined) throw wrong(against)
+    const told = known && resultFromHead(known, proof.ETag())
+    if (told !== undefined) return { ...answer, ...told }
+    throw requests.error('ERR_S3_INTEGRITY', `${operation} was answered without an ETag`, { operation, UploadId })
+  }
+  // S3 said that it made the object; whoever consumes it may have removed it already.
+  if (typeof found !== 'object') return { ...answer, ETag }
+  const against = contradiction(found.head, proof)
+  if (against !== undefined) throw wrong(against)
+  if (!hasOurChecksum(found.head, proof)) {
+    const { PartsCount = parts } = await requests
+      .head(limit, { VersionId, PartNumber: 1 })
+      .catch(() => ({ PartsCount: parts }))
+    if (PartsCount !== parts) throw wrong(`it has ${PartsCount} parts, and ${parts} were sent`)
+  }
+  return { ...answer, ETag }
+}
+
+/** Also where none can be: an ETag that is no MD5 says nothing. */
+function hasOurETag(answer: Answer, requests: Requests, { ETag }: Proof): boolean {
+  const ours = isOpaque(answer, requests.names.Bucket) ? undefined : ETag()
+  return ours === undefined || ours === bare(answer.ETag ?? '')
+}
+
+function proofOf(requests: Requests, parts: StoredPart[], { crc, size }: Whole): Proof {
+  const checksums = (): Checksums => ({
+    ...givenChecksums(requests.s3),
+    ChecksumCRC32: [compositeChecksum(parts), crc === undefined ? undefined : crc32Base64(crc)],
+  })
+  return { size, ETag: () => multipartETag(parts), checksums }
+}
+
+function metadataOf({ s3 }: Requests): Pick<Proof, 'Metadata'> {
+  return { Metadata: s3.Metadata as Record<string, string> | undefined }
 }
 
 /** Whether the object that is there holds what came, in these parts. */
 export async function isThere(requests: Requests, parts: StoredPart[], came: Whole): Promise<boolean> {
-  return (await proven(requests, proofOf(parts, came))) !== undefined
+  return (
+    provenObject(await headObject(requests, AbortSignal.timeout(LIMIT)), proofOf(requests, parts, came)) !== undefined
+  )
 }

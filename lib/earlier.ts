@@ -1,14 +1,19 @@
 import { createHash } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { CompletedPart, Part as ListedPart } from '@aws-sdk/client-s3'
-import { type Encrypted, isOpaque, md5In, type StoredPart } from './integrity.js'
+import { checksumIn, type Encrypted, isOpaque, md5In, type StoredPart } from './integrity.js'
 import type { Declared } from './parameters.js'
 import type { Part } from './part-cutter.js'
 import { BYTES_A_TURN, type PartSizes } from './part-size.js'
 
+/** A CRC-32 in base64. */
+const CRC32_LENGTH = 8
+
 /** What an earlier stream of the same object left on S3. */
 export interface Earlier {
   UploadId: string
+  /** When it was begun, by S3's clock, in ms; undefined where only its UploadId is known. */
+  begun: number | undefined
   /** What its Create declared. */
   declared: Declared
   /** How it was cut, and is to be cut on. */
@@ -30,15 +35,16 @@ export function earlierPart(
   { ChecksumAlgorithm, ChecksumType }: Declared,
   { Bucket, s3 }: { Bucket: string; s3: Encrypted },
 ): StoredPart | undefined {
-  const { PartNumber, ETag, Size, ChecksumCRC32 } = part
+  const { PartNumber, ETag, Size } = part
   if (PartNumber === undefined || !ETag || Size === undefined) return undefined
   const name = `Checksum${ChecksumAlgorithm}` as keyof CompletedPart & keyof ListedPart
-  const checksum = part[name]
+  const checksum = checksumIn(part, name)
+  const crc = checksumIn(part, 'ChecksumCRC32')
   // Complete lists those of all parts, unless the checksum is of the full object.
   if (ChecksumAlgorithm !== undefined && ChecksumType !== 'FULL_OBJECT' && !checksum) return undefined
   return {
     listed: { PartNumber, ETag, ...(checksum ? { [name]: checksum } : {}) },
-    crc: ChecksumCRC32 ? Buffer.from(ChecksumCRC32, 'base64').readUInt32BE() : undefined,
+    crc: crc?.length === CRC32_LENGTH ? Buffer.from(crc, 'base64').readUInt32BE() : undefined,
     size: Size,
     md5: isOpaque(s3, Bucket) ? undefined : md5In(ETag),
   }

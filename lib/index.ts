@@ -1,5 +1,6 @@
 export type { S3WritableResult } from './commit.js'
 export { S3WritableError, type S3WritableErrorCode } from './errors.js'
+export type { UnfinishedUpload } from './list.js'
 export type {
   BeforeComplete,
   Resume,
@@ -15,6 +16,5 @@ export {
   type ListUploadsOptions,
   listParts,
   listUploads,
-  type UnfinishedUpload,
   type UploadOptions,
 } from './uploads.js'

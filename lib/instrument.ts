@@ -1,3 +1,4 @@
+import { type Attempt, type HttpAnswer, type Reading, readAnswer } from './answer.js'
 import { FIRST_SLICE, type Pace, PartBody } from './part-body.js'
 
 /** How a command with a body is to be sent. */
@@ -16,8 +17,18 @@ export interface BodyHandling {
   onUrl: (url: string) => void
 }
 
+/** How every attempt at a command is to be sent, and its answer read. */
+export interface Handling {
+  /** Notes an attempt that begins. Throws where none may begin any more. */
+  onAttempt: () => Attempt
+  answer: Reading
+  /** Where the command has a body. */
+  body?: BodyHandling | undefined
+}
+
 /** The SDK's request, by shape: its class may be there in two versions. */
 interface HttpRequest {
+  method: string
   protocol: string
   hostname: string
   port?: number
@@ -31,13 +42,17 @@ interface Args {
 const CHECKSUM = /^x-amz-(sdk-)?checksum-/i
 /** Below the SDK's retries and signature: runs once for each attempt. */
 const INNERMOST = { step: 'deserialize', priority: 'low' }
-type Middleware = (next: (args: Args) => Promise<unknown>) => (args: Args) => Promise<unknown>
+/** With these, no byte has left this machine. */
+const NO_CONNECTION = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']
+type Result = { response: HttpAnswer }
+type Middleware = (next: (args: Args) => Promise<Result>) => (args: Args) => Promise<Result>
 interface Command {
   middlewareStack: { add(middleware: Middleware, where: object): void }
 }
 
 /**
- * Adds to this one command, and to nothing else that the client sends: every attempt is told; and where there is a body
+ * Adds to this one command, and to nothing else that the client sends: every attempt is noted, and how far its answer came,
+ * and an answer is bounded. Where there is a body:
  * - no `Expect: 100-continue`, for which the SDK opens a connection of its own for every part;
  * - no checksum that the upload did not declare, as the SDK adds one by itself;
  * - no SHA-256 of it where it need not be signed;
@@ -45,11 +60,12 @@ interface Command {
  *
  * https://github.com/aws/aws-sdk-js-v3/blob/main/supplemental-docs/CLIENTS.md#middleware-stack
  */
-export function instrument<C extends object>(command: C, onAttempt: () => void, body?: BodyHandling): C {
+export function instrument<C extends object>(command: C, handling: Handling): C {
   const { middlewareStack } = command as unknown as Command
+  const { body } = handling
   if (body !== undefined)
     middlewareStack.add(prepare(body), { step: 'build', priority: 'low', name: 's3WritablePrepare' })
-  middlewareStack.add(attempt(onAttempt, body), { ...INNERMOST, name: 's3WritableAttempt' })
+  middlewareStack.add(attempt(handling), { ...INNERMOST, name: 's3WritableAttempt' })
   return command
 }
 
@@ -64,10 +80,20 @@ function prepare({ unsignedPayload, checksum, onUrl }: BodyHandling): Middleware
   }
 }
 
-function attempt(onAttempt: () => void, handling: BodyHandling | undefined): Middleware {
-  return (next) => (args) => {
-    onAttempt()
-    return next(handling === undefined ? args : { ...args, request: sliced(args.request, handling) })
+function attempt({ onAttempt, answer, body }: Handling): Middleware {
+  return (next) => async (args) => {
+    const noted = onAttempt()
+    const request = body === undefined ? args.request : sliced(args.request, body)
+    let result: Result
+    try {
+      result = await next({ ...args, request })
+    } catch (error) {
+      const { code = '' } = error as NodeJS.ErrnoException
+      noted.unsent = NO_CONNECTION.includes(code) || (request.body instanceof PartBody && !request.body.isTaken)
+      throw error
+    }
+    await readAnswer(result.response, noted, answer)
+    return result
   }
 }
 

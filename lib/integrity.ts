@@ -32,13 +32,13 @@ export function storedPart(
   declared: Declared,
   Bucket: string,
 ): StoredPart | string {
-  const { ETag, ChecksumCRC32 } = answer
+  const { ETag } = answer
   if (!ETag) return 'it was answered without an ETag'
   const ours = crc32Base64(part.crc)
-  if (ChecksumCRC32 !== undefined && ChecksumCRC32 !== ours)
-    return `it has CRC-32 ${ours}, but S3 stored ${ChecksumCRC32}`
+  const wrong = wrongChecksum(answer, { ChecksumCRC32: [ours] })
+  if (wrong !== undefined) return wrong
   const name = `Checksum${declared.ChecksumAlgorithm}` as keyof CompletedPart & keyof UploadPartCommandOutput
-  const checksum = name === 'ChecksumCRC32' ? ours : answer[name]
+  const checksum = name === 'ChecksumCRC32' ? ours : checksumIn(answer, name)
   return {
     listed: {
       PartNumber: part.PartNumber,
@@ -49,6 +49,36 @@ export function storedPart(
     size: part.body.length,
     md5: isOpaque(answer, Bucket) ? undefined : md5In(ETag),
   }
+}
+
+/** What a checksum of S3's may be, by its parameter's name: of the whole, or of the parts' checksums. */
+export type Checksums = Record<string, readonly (string | undefined)[]>
+
+/** Base64, and how many parts it is a checksum of. */
+const CHECKSUM = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?(?:-\d+)?$/
+
+/** A checksum in an answer; one that is empty or malformed is none. */
+export function checksumIn(answer: object, name: string): string | undefined {
+  const value = (answer as Record<string, unknown>)[name]
+  return typeof value === 'string' && value !== '' && CHECKSUM.test(value) ? value : undefined
+}
+
+/** What the checksums of an answer say against ours; those that we do not know say nothing. */
+export function wrongChecksum(answer: object, ours: Checksums): string | undefined {
+  for (const [name, known] of Object.entries(ours)) {
+    const stored = checksumIn(answer, name)
+    // A store may give the other kind, of which we know nothing; one of another length is malformed.
+    const alike = known.filter((one) => one !== undefined && shape(one) === shape(stored))
+    if (alike.length === 0 || alike.includes(stored)) continue
+    return `it has ${name} ${alike.join(' or ')}, but S3 stored ${stored}`
+  }
+  return undefined
+}
+
+/** How many bytes it has, and whether it is a checksum of checksums. */
+function shape(checksum = ''): string {
+  const [base64 = '', parts] = checksum.split('-')
+  return `${Buffer.from(base64, 'base64').length} ${parts === undefined}`
 }
 
 /** Pieces of bytes, one after the other. */
@@ -76,22 +106,6 @@ export function whatIsMissing(parts: StoredPart[], came: Whole, before = 0): str
   return `the parts sent hold ${ours}, the stream had ${theirs}`
 }
 
-/** What the answer to Complete says against the object being made of these parts. */
-export function wrongETag(
-  answer: Encrypted & { ETag: string },
-  parts: StoredPart[],
-  Bucket: string,
-): string | undefined {
-  const { ETag } = answer
-  const count = /-(\d+)$/.exec(bare(ETag))?.[1]
-  if (count === undefined) return undefined
-  if (Number(count) !== parts.length)
-    return `the object's ETag ${ETag} is of ${count} parts, but ${parts.length} were sent`
-  const expected = isOpaque(answer, Bucket) ? undefined : multipartETag(parts)
-  if (expected === undefined || expected === bare(ETag)) return undefined
-  return `the object's ETag ${ETag} is not that of the parts sent, which is "${expected}"`
-}
-
 /** The MD5 of the parts' MD5s, as S3 makes it; undefined where the parts' ETags are not MD5s. */
 export function multipartETag(parts: StoredPart[]): string | undefined {
   const hashes = parts.map((part) => part.md5)
@@ -107,10 +121,13 @@ export function compositeChecksum(parts: StoredPart[]): string | undefined {
   return `${crc32Base64(crc32(all))}-${parts.length}`
 }
 
+/** Directory buckets and their access points, by name or by ARN. */
+const DIRECTORY = /--xa?-s3$|^arn:[^:]*:s3express:/
+
 /** Under KMS or a customer's key, and in a directory bucket, an ETag is no MD5. */
 export function isOpaque({ ServerSideEncryption, SSECustomerAlgorithm }: Encrypted, Bucket: string): boolean {
   return (
-    ServerSideEncryption?.startsWith('aws:') === true || SSECustomerAlgorithm !== undefined || Bucket.endsWith('--x-s3')
+    ServerSideEncryption?.startsWith('aws:') === true || SSECustomerAlgorithm !== undefined || DIRECTORY.test(Bucket)
   )
 }
 

@@ -1,111 +1,131 @@
-import type {
-  CompleteMultipartUploadCommandOutput,
-  HeadObjectCommandOutput,
-  PutObjectCommandOutput,
-} from '@aws-sdk/client-s3'
-import { look, persistently, removeUpload } from './abort.js'
-import { answeredStatus, isRefused, type ServiceException } from './errors.js'
-import { bare } from './integrity.js'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { longer, look, PAUSE, removeUpload } from './abort.js'
+import { type Attempt, hasBegunAnswer, isNotCarriedOut } from './answer.js'
+import type { S3WritableError } from './errors.js'
+import { type Answer, type HeadResult, headObject, isSame, type Proof, provenObject } from './proof.js'
 import type { Requests } from './requests.js'
-
-export type Answer = Partial<PutObjectCommandOutput & CompleteMultipartUploadCommandOutput>
-
-/** What an object must show to be known as ours: the size, and the ETag or a checksum. */
-export interface Proof {
-  size: number
-  ETag: () => string | undefined
-  checksums: () => (string | undefined)[]
-}
 
 /** The request that makes the object. */
 export interface Commit {
   operation: string
   UploadId?: string
-  send: () => Promise<Answer>
   proof: Proof
+  /** How many parts it has. */
+  parts?: number
   /** Leave what is stored where the object was not made. */
   leaveParts?: boolean
+  /** Whether the upload has been given up meanwhile. */
+  isOver: () => boolean
 }
-
-/** What a look at the object tells, where it is ours. */
-type Found = Pick<Answer, 'ServerSideEncryption'> & { ETag: string }
 
 /** How long it may take to find out what S3 made of a request, in milliseconds. */
-const LIMIT = 10_000
-
-/** Sends the request, and settles what an answer without an ETag (Ceph 16) or no answer at all leaves open. */
-export async function settled(requests: Requests, commit: Commit): Promise<Answer & { ETag: string }> {
-  const { operation, proof } = commit
-  let answer: Answer = {}
-  let failure: unknown
-  let found: Found | undefined
-  try {
-    answer = await commit.send()
-    if (answer.ETag) return { ...answer, ETag: answer.ETag }
-    failure = requests.error('ERR_S3_INTEGRITY', `${operation} was answered without an ETag`, { operation })
-    found = await proven(requests, proof)
-  } catch (error) {
-    failure = error
-    found = await madeAfterAll(requests, commit, error as ServiceException)
-  }
-  if (found === undefined) throw failure
-  return { ...answer, ...found }
-}
+const LIMIT = 30_000
+/** How much of that S3 may take to answer what it made; less where the clean-up, which has as long, has begun. */
+const LOOKING = 25_000
+const LOOKING_FOR_CLEANUP = 12_000
+/** How long an upload that is still there is watched before it is removed: where S3 seems to be at work on it … */
+const PATIENCE = 18_000
+/** … and where nothing tells so. */
+const IMPATIENCE = 1_000
 
 /**
- * The object, where S3 made it although the request failed. An answer lost on the way shows up as what the repeated
- * request is answered: MinIO knows the upload no more, or none of its parts, and a condition fails on our own object.
- * Where Complete had no answer at all, or only a server's error, the upload tells: one that is gone was completed. One
- * that is still there may be completed at this moment, so it is removed first, and then the object tells.
+ * The object that S3 made although the request for it failed with `failure`; throws that where it did not.
+ *
+ * 1. Where S3 answered each attempt, in its own words, that it will not, it did not.
+ * 2. Otherwise the object and the upload tell: an upload that is gone was completed, or removed by somebody else, and the
+ *    object that is there then proves to be ours or not. An object beside an upload that still has its parts is an old one.
+ * 3. S3 may be at work on it at this moment, so this is asked for a while, the longer the more there is to tell so.
+ * 4. An upload that is still there then is removed, which keeps S3 from completing it later, and then the object decides.
+ * 5. Where S3 began to answer that it makes the object, or cannot be asked, it stays open: nothing is removed, and the
+ *    error says that the object may be there.
  */
-async function madeAfterAll(requests: Requests, commit: Commit, error: ServiceException): Promise<Found | undefined> {
-  const { UploadId, proof, leaveParts } = commit
-  const { name, $metadata: { attempts = 1 } = {} } = error
-  const again = attempts > 1
-  if (UploadId === undefined) return answeredStatus(error) === 412 && again ? await proven(requests, proof) : undefined
-  if (isRefused(error) && !again) return undefined
+export async function recoverObject(
+  requests: Requests,
+  commit: Commit,
+  attempts: readonly Attempt[],
+  failure: unknown,
+): Promise<Answer & { ETag: string }> {
+  if (attempts.every(isNotCarriedOut)) throw failure
+  const { UploadId } = commit
+  const found =
+    UploadId === undefined
+      ? await headObject(requests, AbortSignal.timeout(LIMIT))
+      : await afterComplete(requests, commit, UploadId, attempts, failure)
+  if (found === 'unknown') throw open(failure)
+  if (found === 'refused') throw mayBeThere(failure, 'HeadObject is refused, so the object may be there')
+  const made = provenObject(found, commit.proof)
+  if (made === undefined) throw failure
+  return made
+}
+
+function open(failure: unknown): unknown {
+  const { UploadId } = failure as S3WritableError
+  const left = UploadId === undefined ? '' : `. If it is not, abort upload ${UploadId}, whose parts are left`
+  const why = `Whether S3 made the object could not be found out: it may be there${left}`
+  return Object.assign(mayBeThere(failure, why), { objectMayExist: true })
+}
+
+function mayBeThere(failure: unknown, why: string): object {
+  const { message } = failure as Error
+  return Object.assign(failure as object, { message: `${message}. ${why}` })
+}
+
+/** The object once nothing of the upload is left that S3 could still make another of. */
+async function afterComplete(
+  requests: Requests,
+  commit: Commit,
+  UploadId: string,
+  attempts: readonly Attempt[],
+  failure: unknown,
+): Promise<HeadResult> {
+  const { leaveParts, isOver, proof } = commit
   const limit = AbortSignal.timeout(LIMIT)
-  const told = name === 'NoSuchUpload'
-  const before = told ? 'unknown' : await headed(requests, limit)
-  const gone = told || (await look(requests, UploadId, limit)) === 'nothing'
-  if (leaveParts && !gone) return undefined
-  // Also one that is gone: MinIO, whose client goes away while it completes, makes the object and may leave the upload
-  // without its parts. Should this fail, the object decides all the same.
-  await removeUpload(requests, UploadId, limit).catch(() => {})
-  const after = await headed(requests, limit)
-  return gone || isOther(before, after) ? proves(after, proof) : undefined
-}
-
-/** The object that is there, where it proves to be ours. */
-export async function proven(requests: Requests, proof: Proof): Promise<Found | undefined> {
-  return proves(await headed(requests, AbortSignal.timeout(LIMIT)), proof)
-}
-
-/** What HeadObject tells; nothing also where there is an object that may not be looked at. */
-type Headed = HeadObjectCommandOutput | 'nothing' | 'unknown'
-
-async function headed(requests: Requests, limit: AbortSignal): Promise<Headed> {
-  try {
-    return await persistently(limit, () => requests.head(limit))
-  } catch (error) {
-    return isRefused(error) ? 'nothing' : 'unknown'
+  const atWork = attempts.some(hasBegunAnswer)
+  const isGone = attempts.at(-1)?.Code === 'NoSuchUpload'
+  const isPatient = (atWork || (failure as S3WritableError).code === 'ERR_S3_STALLED') && !isOver()
+  const until = performance.now() + (isPatient ? PATIENCE : IMPATIENCE)
+  const looking = AbortSignal.any([limit, AbortSignal.timeout(isOver() ? LOOKING_FOR_CLEANUP : LOOKING)])
+  for (let pause = PAUSE; ; pause = longer(pause)) {
+    const before = await headObject(requests, looking)
+    const left = isGone ? 'gone' : await look(requests, UploadId, looking)
+    if (left === 'gone' && (before === 'refused' || provenObject(before, proof))) return before
+    if (left === 'gone') return await headObject(requests, limit)
+    if (left === 'nothing') {
+      // MinIO, whose client goes away while it completes, makes the object and may leave the upload without its parts.
+      await removeUpload(requests, UploadId, limit).catch(() => {})
+      return await headObject(requests, limit)
+    }
+    if (performance.now() < until && !looking.aborted) {
+      await sleep(pause)
+      continue
+    }
+    const isSilent = before === 'unknown' && left === 'unknown'
+    if (atWork || leaveParts || isSilent) return 'unknown'
+    const removed = await removeUpload(requests, UploadId, limit).catch(() => undefined)
+    const after = await headObject(requests, limit)
+    if (removed === false || isOther(before, after)) return after
+    return removed === undefined ? 'unknown' : 'nothing'
   }
 }
 
 /** Whether the object has changed: an old one may hold the same bytes in the same parts. */
-function isOther(before: Headed, after: Headed): boolean {
+function isOther(before: HeadResult, after: HeadResult): boolean {
   if (typeof before !== 'object' || typeof after !== 'object') return before === 'nothing'
-  return before.VersionId !== after.VersionId || before.LastModified?.getTime() !== after.LastModified?.getTime()
+  return !isSame(before.head, after.head)
 }
 
-/** Where HEAD is forbidden or fails there is no proof, and the first error stands. */
-function proves(head: Headed, proof: Proof): Found | undefined {
-  if (typeof head !== 'object' || head.ContentLength !== proof.size) return undefined
-  const known = proof.ETag()
-  const { ETag = known && `"${known}"` } = head
-  const sameETag = head.ETag !== undefined && bare(head.ETag) === known
-  const sameChecksum = head.ChecksumCRC32 !== undefined && proof.checksums().includes(head.ChecksumCRC32)
-  if (ETag === undefined || !(sameETag || sameChecksum)) return undefined
-  const { ServerSideEncryption } = head
-  return { ETag, ...(ServerSideEncryption === undefined ? {} : { ServerSideEncryption }) }
+/**
+ * Asked after a Complete that stood still: whether to send it again. Not where S3 began to answer, nor where the upload is
+ * gone or the object proves to be there.
+ */
+export async function shouldSendAgain(
+  requests: Requests,
+  { UploadId = '', proof }: Commit,
+  attempts: readonly Attempt[],
+): Promise<boolean> {
+  if (attempts.some(hasBegunAnswer)) return false
+  const limit = AbortSignal.timeout(LIMIT)
+  const found = await headObject(requests, limit)
+  const left = await look(requests, UploadId, limit)
+  return left === 'parts' || (left === 'unknown' && provenObject(found, proof) === undefined)
 }

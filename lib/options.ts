@@ -210,7 +210,8 @@ export interface CheckedOptions {
   resume: Resume | undefined
   concurrency: number
   unsignedPayload: boolean | undefined
-  stallTimeout: number
+  /** Undefined for the defaults, of which Complete has one of its own. */
+  stallTimeout: number | undefined
   leavePartsOnError: boolean
   beforeComplete: ((upload: BeforeComplete) => unknown) | undefined
   signal: AbortSignal | undefined

@@ -47,6 +47,15 @@ export function verifiedWhole(s3: Params): string | undefined {
   return Object.keys(s3).map(wholeChecksum).find(verifiedByS3)
 }
 
+/** The checksums of the whole that the caller gave, by their parameters' names. */
+export function givenChecksums(s3: Params): Record<string, string[]> {
+  return Object.fromEntries(
+    Object.entries(s3)
+      .filter(([name]) => wholeChecksum(name) !== undefined)
+      .map(([name, value]) => [name, [String(value)]]),
+  )
+}
+
 function isHash(name: string): boolean {
   return name === 'ContentMD5' || wholeChecksum(name) !== undefined
 }

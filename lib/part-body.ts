@@ -53,6 +53,7 @@ export class PartBody extends Readable {
   readonly #onTaken: (taken: number) => void
   #bytes: Uint8Array
   #at = 0
+  #taken = false
   /** When the last slice was taken. */
   #since = 0
   #request: Destination | undefined
@@ -68,6 +69,11 @@ export class PartBody extends Readable {
   /** Whether the request that takes these bytes has a connection; unknown, so false, where they go to no such request. */
   get hasSocket(): boolean {
     return Boolean(this.#request?.socket)
+  }
+
+  /** Whether all of its bytes have been taken: S3 stores nothing of which it did not get all. */
+  get isTaken(): boolean {
+    return this.#taken
   }
 
   /** How the SDK's handler takes a body: here the request can be seen. */
@@ -105,6 +111,7 @@ export class PartBody extends Readable {
     this.#onTaken(this.#at)
     this.push(slice)
     // At once, so that the request ends with its last byte, and not only when the socket has room again.
-    if (this.#at === this.#bytes.length) this.push(null)
+    this.#taken = this.#at === this.#bytes.length
+    if (this.#taken) this.push(null)
   }
 }

@@ -1,15 +1,18 @@
 import type { HeadObjectCommandOutput, ListPartsCommandInput, ListPartsCommandOutput } from '@aws-sdk/client-s3'
-import { isGone } from './abort.js'
+import { isGone, within } from './abort.js'
 import { checkName, checkOptions } from './check-options.js'
 import { Comparison } from './comparison.js'
 import { type Earlier, earlierPart } from './earlier.js'
 import type { S3WritableError, ServiceException } from './errors.js'
 import { allOf, type StoredPart } from './integrity.js'
+import { pagesOfParts, type UnfinishedUpload, uploadsUnder } from './list.js'
 import type { CheckedOptions, ResumePoint, S3ClientLike, S3WritableOptions } from './options.js'
 import { type Declared, verifiedWhole } from './parameters.js'
 import { partSizes, partSizesOf } from './part-size.js'
 import { Requests } from './requests.js'
-import { pagesOfParts, type UnfinishedUpload, uploadsOf } from './uploads.js'
+
+/** LastModified has whole seconds, and Initiated may have parts of them. In ms. */
+const A_SECOND = 1000
 
 /** What `resumePoint` takes. */
 export interface ResumePointOptions
@@ -46,7 +49,8 @@ export async function resumePoint({ UploadId, ...object }: ResumePointOptions): 
 export async function takeUp(options: CheckedOptions, signal: AbortSignal): Promise<Earlier | Comparison> {
   const requests = new Requests(options, () => false)
   const { resume } = options
-  const UploadId = typeof resume === 'object' ? resume.UploadId : await theOne(options, requests, signal)
+  const { UploadId, Initiated }: Partial<UnfinishedUpload> =
+    typeof resume === 'object' ? resume : ((await theOne(options, requests, signal)) ?? {})
   if (UploadId === undefined) {
     const why =
       'there is no unfinished upload of this key: it was completed, aborted, removed as too old, or never begun'
@@ -61,7 +65,7 @@ export async function takeUp(options: CheckedOptions, signal: AbortSignal): Prom
     return await gone(options, requests, requests.error('ERR_S3_RESUME', why, { UploadId, cause }), signal)
   }
   try {
-    return earlier(options, requests, UploadId, pages)
+    return { ...earlier(options, requests, UploadId, pages), begun: Initiated && Initiated.getTime() - A_SECOND }
   } catch (cause) {
     const why = `upload ${UploadId} cannot be resumed: ${(cause as Error).message}. It was left as it is`
     throw requests.error('ERR_S3_RESUME', why, { UploadId, cause })
@@ -73,7 +77,7 @@ function earlier(
   requests: Requests,
   UploadId: string,
   pages: ListPartsCommandOutput[],
-): Earlier {
+): Omit<Earlier, 'begun'> {
   const declared = declaredBy(pages[0] as ListPartsCommandOutput)
   const given = verifiedWhole(options.s3)
   if (given !== undefined && (given !== declared.ChecksumAlgorithm || declared.ChecksumType !== 'FULL_OBJECT')) {
@@ -95,7 +99,7 @@ function declaredBy({ ChecksumAlgorithm, ChecksumType }: ListPartsCommandOutput)
 }
 
 /** The parts from the first on without a hole. One that is smaller than its place says ends them, if it is the last. */
-function withoutHole({ parts, sizes }: Earlier): StoredPart[] {
+function withoutHole({ parts, sizes }: Pick<Earlier, 'parts' | 'sizes'>): StoredPart[] {
   const run: StoredPart[] = []
   const last = Math.max(...parts.keys())
   for (let n = 1; parts.has(n); n++) {
@@ -109,10 +113,10 @@ function withoutHole({ parts, sizes }: Earlier): StoredPart[] {
 /** The stream begins behind the point's parts, if they still are what it says. */
 function from(
   { offset, parts: before }: ResumePoint,
-  all: Earlier,
+  all: Omit<Earlier, 'begun'>,
   { s3 }: CheckedOptions,
   requests: Requests,
-): Earlier {
+): Omit<Earlier, 'begun'> {
   const run = withoutHole(all).slice(0, before)
   const { crc, size } = allOf(run)
   if (run.length < before || size !== offset) {
@@ -132,11 +136,18 @@ function from(
 }
 
 /** The only unfinished upload of the key that may be this account's; undefined where there is none. */
-async function theOne(options: CheckedOptions, requests: Requests, signal: AbortSignal): Promise<string | undefined> {
-  const all = await uploadsOf(options, signal)
-  const others = await Promise.all(all.map((upload) => isAnothers(upload, options.client)))
+async function theOne(
+  options: CheckedOptions,
+  requests: Requests,
+  signal: AbortSignal,
+): Promise<UnfinishedUpload | undefined> {
+  const all: UnfinishedUpload[] = []
+  for await (const upload of uploadsUnder(requests, options.Key, () => signal)) {
+    if (upload.Key === options.Key) all.push(upload)
+  }
+  const others = await Promise.all(all.map((upload) => within(signal, isAnothers(upload, options.client))))
   const [first, ...more] = all.filter((_, at) => !others[at])
-  if (more.length === 0) return first?.UploadId
+  if (more.length === 0) return first
   const named = [first as UnfinishedUpload, ...more]
     .sort((a, b) => Number(b.Initiated) - Number(a.Initiated))
     .map(({ UploadId, Initiated }) => `${UploadId} (begun ${Initiated?.toISOString() ?? 'nobody says when'})`)
@@ -170,7 +181,8 @@ async function gone(
   let first: HeadObjectCommandOutput | undefined
   try {
     there = await requests.head(signal)
-    if (/-\d+"?$/.test(String(there.ETag))) first = await requests.head(signal, 1)
+    if (/-\d+"?$/.test(String(there.ETag)))
+      first = await requests.head(signal, { PartNumber: 1, ChecksumMode: undefined })
   } catch (cause) {
     const { $metadata } = cause as ServiceException
     throw tell($metadata?.httpStatusCode === 404 ? 'There is no object of this key' : (cause as Error).message)

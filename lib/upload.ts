@@ -54,7 +54,7 @@ export class Upload {
     const { concurrency, ContentLength, s3 } = options
     this.#options = options
     this.#listener = listener
-    this.#requests = new Requests(options, () => this.#state.at === 'aborting')
+    this.#requests = new Requests(options, this.#isOver)
     this.#cutter = this.#cut(options.sizes)
     this.#queue = new PQueue({ concurrency })
     this.#digest = new WholeDigest(s3)
@@ -73,8 +73,8 @@ export class Upload {
 
   /** Goes on with what an earlier stream left. To be called before the first byte. */
   resume(earlier: Earlier): void {
-    const { UploadId, declared, sizes, before } = earlier
-    this.#requests.resume(declared)
+    const { UploadId, begun, declared, sizes, before } = earlier
+    this.#requests.resume(declared, begun)
     this.#parts.resume(earlier)
     this.#cutter = this.#cut(sizes, before + 1)
     this.#open(UploadId)
@@ -137,8 +137,12 @@ export class Upload {
     if (before.at === 'done') return {}
     const { UploadId } = this
     this.#state = { at: 'aborting', UploadId, reason }
+    // Also one that S3 did not answer may yet be stored.
+    const late = this.#queue.pending > 0 || (reason as S3WritableError).operation === 'UploadPart'
     const ended = cleanUp(this.#requests, {
       UploadId,
+      late,
+      reason,
       created: before.at === 'creating' ? before.created : undefined,
       answered: before.at === 'completing' ? before.answered : undefined,
       ended: this.#stop(before.at, reason),
@@ -207,7 +211,7 @@ export class Upload {
     const { body, crc } = last ?? { body: NOTHING, crc: 0 }
     await this.#lastWord(body.length, 1)
     const sent = this.#parts.sent(body, crc, this.#giveUp.signal)
-    const result = await this.#commit(undefined, putObject(this.#requests, sent))
+    const result = await this.#commit(undefined, putObject(this.#requests, sent, this.#isOver))
     this.#parts.acknowledged(sent)
     return result
   }
@@ -219,7 +223,7 @@ export class Upload {
     const { stored: parts, before } = this.#parts
     await this.#lastWord(whole.size, parts.length)
     const { leavePartsOnError: leaveParts } = this.#options
-    const full = { UploadId, parts, whole, came, before: before.parts, leaveParts }
+    const full = { UploadId, parts, whole, came, before: before.parts, leaveParts, isOver: this.#isOver }
     return await this.#commit(UploadId, completeUpload(this.#requests, full, this.#giveUp.signal))
   }
 
@@ -232,6 +236,8 @@ export class Upload {
     this.#state = { at: 'completing', UploadId, answered }
     return answered
   }
+
+  readonly #isOver = (): boolean => this.#state.at === 'aborting'
 
   #throwIfAborting(): void {
     if (this.#state.at === 'aborting') throw this.#state.reason

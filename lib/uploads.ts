@@ -1,15 +1,9 @@
-import {
-  ListMultipartUploadsCommand,
-  type ListMultipartUploadsCommandOutput,
-  type ListPartsCommandOutput,
-  type MultipartUpload,
-  type Part,
-} from '@aws-sdk/client-s3'
+import type { Part } from '@aws-sdk/client-s3'
 import { removeUpload } from './abort.js'
 import { checkClient, checkName, checkOptions } from './check-options.js'
-import { describeCause, S3WritableError } from './errors.js'
-import type { CheckedOptions, S3ClientLike } from './options.js'
-import { type Params, paramsFor } from './parameters.js'
+import { describeCause } from './errors.js'
+import { pagesOfParts, type UnfinishedUpload, uploadsUnder } from './list.js'
+import type { S3ClientLike } from './options.js'
 import { Requests } from './requests.js'
 
 /** Where to look for unfinished uploads. */
@@ -31,12 +25,6 @@ export interface UploadOptions {
   UploadId: string
 }
 
-/** An upload that was begun, and neither completed nor aborted: what is stored of it costs money. */
-export interface UnfinishedUpload extends MultipartUpload {
-  Key: string
-  UploadId: string
-}
-
 /** A page, or the removal of an upload, ends within this time, in milliseconds. */
 const LIMIT = 30_000
 
@@ -50,54 +38,19 @@ export async function* listUploads(options: ListUploadsOptions): AsyncGenerator<
   const { client, Bucket, Prefix = '' } = options
   checkClient(client)
   checkName('Bucket', Bucket)
+  const requests = new Requests({ ...checkOptions({ client, Bucket, Key: 'any' }), Key: Prefix, s3: { Bucket } }, never)
   let deeper = false
-  const told = new Set<string>()
-  for await (const upload of pages(options, Prefix)) {
+  const yielded = new Set<string>()
+  for await (const upload of uploadsUnder(requests, Prefix, limit)) {
     deeper ||= upload.Key !== Prefix
-    told.add(upload.UploadId)
+    yielded.add(upload.UploadId)
     yield upload
   }
-  // MinIO takes a prefix for a whole key; so does no other, but none says which it is.
+  // MinIO matches a complete key here, not a prefix, and cannot be detected: so list the whole bucket, and filter.
   if (Prefix === '' || deeper) return
-  for await (const upload of pages(options, '')) {
-    if (upload.Key.startsWith(Prefix) && !told.has(upload.UploadId)) yield upload
+  for await (const upload of uploadsUnder(requests, '', limit)) {
+    if (upload.Key.startsWith(Prefix) && !yielded.has(upload.UploadId)) yield upload
   }
-}
-
-/** The unfinished uploads of one key. */
-export async function uploadsOf(
-  { client, Bucket, Key, s3 }: CheckedOptions,
-  signal: AbortSignal,
-): Promise<UnfinishedUpload[]> {
-  const found: UnfinishedUpload[] = []
-  for await (const upload of pages({ client, Bucket }, Key, paramsFor('uploads', s3), signal)) {
-    if (upload.Key === Key) found.push(upload)
-  }
-  return found
-}
-
-async function* pages(
-  { client, Bucket }: Pick<ListUploadsOptions, 'client' | 'Bucket'>,
-  Prefix: string,
-  more: Params = {},
-  signal?: AbortSignal,
-): AsyncGenerator<UnfinishedUpload> {
-  let next: { KeyMarker?: string; UploadIdMarker?: string | undefined } | undefined = {}
-  while (next !== undefined) {
-    const input = { Bucket, ...(Prefix === '' ? {} : { Prefix }), ...more, ...next }
-    const place = { Bucket, Key: Prefix, operation: 'ListMultipartUploads' }
-    const signals = [limit(), ...(signal === undefined ? [] : [signal])]
-    const page: ListMultipartUploadsCommandOutput = await asked(place, () =>
-      client.send(new ListMultipartUploadsCommand(input), { abortSignal: AbortSignal.any(signals) }),
-    )
-    for (const upload of page.Uploads ?? []) if (isNamed(upload) && upload.Key.startsWith(Prefix)) yield upload
-    const { IsTruncated, NextKeyMarker: KeyMarker, NextUploadIdMarker: UploadIdMarker } = page
-    next = IsTruncated === true && KeyMarker !== undefined ? { KeyMarker, UploadIdMarker } : undefined
-  }
-}
-
-function isNamed(upload: MultipartUpload): upload is UnfinishedUpload {
-  return upload.Key !== undefined && upload.UploadId !== undefined
 }
 
 /**
@@ -111,32 +64,27 @@ export async function* listParts(options: UploadOptions): AsyncGenerator<Part, v
   for await (const { Parts = [] } of pagesOfParts(requests, options.UploadId, limit)) yield* Parts
 }
 
-/** `signal` is asked for one for each page. */
-export async function* pagesOfParts(
-  requests: Requests,
-  UploadId: string,
-  signal: () => AbortSignal,
-): AsyncGenerator<ListPartsCommandOutput, void, undefined> {
-  let next: { PartNumberMarker?: string } | undefined = {}
-  while (next !== undefined) {
-    const page: ListPartsCommandOutput = await requests.listParts(UploadId, signal(), next.PartNumberMarker)
-    yield page
-    const { IsTruncated, NextPartNumberMarker: PartNumberMarker } = page
-    next = IsTruncated === true && PartNumberMarker !== undefined ? { PartNumberMarker } : undefined
-  }
-}
-
 /**
- * Removes an unfinished upload and every part of it, a part that lands meanwhile included. Resolves where there is none.
+ * Removes an unfinished upload and every part of it, a part that lands meanwhile included. Resolves with whether there was
+ * such an upload: false where it was completed or removed before.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html
  *
  * @throws TypeError, with Node's `code`, where an option is wrong; S3WritableError where something may be left.
  */
-export async function abortUpload(options: UploadOptions): Promise<void> {
+export async function abortUpload(options: UploadOptions): Promise<boolean> {
   const requests = requestsOf(options)
-  const { Bucket, Key, UploadId } = options
-  const place = { Bucket, Key, UploadId, operation: 'AbortMultipartUpload' }
-  await asked(place, () => removeUpload(requests, UploadId, limit()))
+  const signal = limit()
+  try {
+    return await removeUpload(requests, options.UploadId, signal)
+  } catch (cause) {
+    if (cause !== signal.reason) throw cause
+    const why = `upload ${options.UploadId} could not be removed within ${LIMIT / 1000} s. ${describeCause(cause)}`
+    throw requests.error('ERR_S3_REQUEST', why, {
+      UploadId: options.UploadId,
+      operation: 'AbortMultipartUpload',
+      cause,
+    })
+  }
 }
 
 function limit(): AbortSignal {
@@ -144,18 +92,9 @@ function limit(): AbortSignal {
 }
 
 /** What looks and removes goes on until it is done. */
+const never = (): boolean => false
+
 function requestsOf({ client, Bucket, Key, UploadId }: UploadOptions): Requests {
   checkName('UploadId', UploadId)
-  return new Requests(checkOptions({ client, Bucket, Key }), () => false)
-}
-
-async function asked<T>(place: { Bucket: string; Key: string; operation: string }, ask: () => Promise<T>): Promise<T> {
-  try {
-    return await ask()
-  } catch (cause) {
-    if (cause instanceof S3WritableError) throw cause
-    const { Bucket, Key, operation } = place
-    const message = `s3://${Bucket}/${Key}: ${operation} failed. ${describeCause(cause)}`
-    throw new S3WritableError('ERR_S3_REQUEST', message, { ...place, cause })
-  }
+  return new Requests(checkOptions({ client, Bucket, Key }), never)
 }

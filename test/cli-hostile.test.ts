@@ -96,6 +96,34 @@ t.test('a command to be pasted runs nothing else, and its words are the store’
   }
 })
 
+t.test('--verbose prints all that is known of an error, and no token or key that S3 echoes', async (t) => {
+  const { endpoint: at } = await smallStore(t, {
+    PutObject: ({ request, response }) => {
+      const signed = Object.entries(request.headers).map(([name, value]) => `${name}:${value}`)
+      const echo = `<Message>No match</Message><CanonicalRequest>${signed.join('\n')}</CanonicalRequest>`
+      xml(response, 403, `<Error><Code>SignatureDoesNotMatch</Code>${echo}</Error>`)
+    },
+  })
+  const SSECustomerKey = 'A'.repeat(32)
+  const env = { AWS_SESSION_TOKEN: 'the-session-token' }
+  const param = ['--param', 'SSECustomerAlgorithm=AES256', '--param', `SSECustomerKey=${SSECustomerKey}`]
+  const { stdout, stderr } = await cli(['s3://b/k', '--verbose', ...param, '--', 'echo', 'x'], { at, env })
+  t.match(stderr, /httpStatusCode: 403/)
+  for (const secret of ['the-session-token', SSECustomerKey, Buffer.from(SSECustomerKey).toString('base64')]) {
+    t.notOk((stdout + stderr).includes(secret))
+  }
+})
+
+t.test('an upload that is gone before it is removed is told as gone', async (t) => {
+  const begun = '<Initiated>2026-01-01T00:00:00.000Z</Initiated>'
+  const { endpoint: at } = await smallStore(t, {
+    ListMultipartUploads: ({ response }) =>
+      xml(response, 200, `<R><Upload><Key>k</Key><UploadId>u1</UploadId>${begun}</Upload></R>`),
+  })
+  const { code, stderr } = await cli(['abort', 's3://b', '--older-than', '0s', '--yes'], { at })
+  t.same([code, stderr], [0, '0 removed, 1 already gone.\n'])
+})
+
 t.test('where a request with a checksum is refused, the advice is what makes it work', async (t) => {
   const refusing = (operation: string, status: number, Code: string, Message: string) =>
     smallStore(t, {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import t from 'tap'
 import { crc32Base64 } from '../lib/checksum.js'
 import { earlierPart, isSame } from '../lib/earlier.js'
@@ -16,8 +17,11 @@ t.test('a part that ListParts tells too little of is as good as none', async (t)
   t.equal(earlierPart(listed, { ChecksumAlgorithm: 'SHA256' }, at), undefined)
   const full = earlierPart(listed, { ChecksumAlgorithm: 'CRC64NVME', ChecksumType: 'FULL_OBJECT' }, at)
   t.same(full?.listed, { PartNumber: 1, ETag: listed.ETag }, 'Complete needs none of the parts then')
-  const told = earlierPart({ ...listed, ChecksumSHA256: 'x' }, { ChecksumAlgorithm: 'SHA256' }, at)
-  t.same(told?.listed, { PartNumber: 1, ETag: listed.ETag, ChecksumSHA256: 'x' })
+  const ChecksumSHA256 = createHash('sha256').update(body).digest('base64')
+  const told = earlierPart({ ...listed, ChecksumSHA256 }, { ChecksumAlgorithm: 'SHA256' }, at)
+  t.same(told?.listed, { PartNumber: 1, ETag: listed.ETag, ChecksumSHA256 })
+  t.equal(earlierPart({ ...listed, ChecksumSHA256: 'x' }, { ChecksumAlgorithm: 'SHA256' }, at), undefined)
+  t.equal(earlierPart({ ...listed, ChecksumCRC32: 'null' }, {}, at)?.crc, undefined, 'a malformed checksum is none')
 })
 
 t.test('a part is the same by its CRC-32, else by its MD5, and never by its size alone', async (t) => {

@@ -64,7 +64,9 @@ for (const [what, fault] of STILL) {
       )
       await isWhole(t, tried, size)
       const again = tried.proxy.of(operation).filter(({ PartNumber }) => PartNumber === part)
-      t.ok(again.length >= 2, operation)
+      // Complete is not sent again where a look shows that it was carried out.
+      const looks = operation === 'CompleteMultipartUpload' && fault.do === 'swallow answer'
+      t.ok(looks ? again.length === 1 : again.length >= 2, operation)
       if (fault.do !== 'ignore') t.ok(again[0]?.ended !== undefined, 'the first attempt was broken off')
     }
   })

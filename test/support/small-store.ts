@@ -37,8 +37,14 @@ export interface SmallStore {
   objects: Map<string, SmallObject>
   /** Parts of the upload `u1`, by their numbers; undefined where there is no such upload. */
   parts: Map<number, SmallObject> | undefined
+  /** Carries out PutObject, whether or not it is answered. */
+  put: (Key: string, body: Buffer) => SmallObject
+  /** Carries out UploadPart, whether or not it is answered. */
+  part: (PartNumber: number, body: Buffer) => SmallObject
   /** Carries out CompleteMultipartUpload, whether or not it is answered. */
   complete: (Key: string) => SmallObject
+  /** Takes no connection any more. */
+  close: () => void
 }
 
 const md5 = (bytes: Uint8Array): string => createHash('md5').update(bytes).digest('hex')
@@ -54,12 +60,13 @@ export function s3Error(response: ServerResponse, status: number, Code: string):
 
 /**
  * A store in memory for answers that no store here gives by itself: it holds one upload, `u1`, and keeps of a part its
- * size and its MD5. It knows neither buckets nor signatures. Ends with the test.
+ * size and its MD5. It knows neither buckets nor signatures. Its clock may be some ms ahead. Ends with the test.
  */
 export async function smallStore(
   t: Pick<Test, 'teardown'>,
   answers: Record<string, Answer> = {},
   config: S3ClientConfig = {},
+  ahead = 0,
 ): Promise<SmallStore> {
   const seen: Seen[] = []
   const server = createServer((request, response) => {
@@ -71,10 +78,18 @@ export async function smallStore(
   const endpoint = `http://127.0.0.1:${(server.address() as { port: number }).port}`
   const credentials = { accessKeyId: 'a', secretAccessKey: 'b' }
   const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials, ...config })
-  t.teardown(() => {
-    client.destroy()
+  const close = (): void => {
     server.closeAllConnections()
     server.close()
+  }
+  t.teardown(() => {
+    client.destroy()
+    close()
+  })
+  const objectOf = (body: Buffer): SmallObject => ({
+    ETag: `"${md5(body)}"`,
+    size: body.length,
+    LastModified: new Date(Date.now() + ahead),
   })
   const store: SmallStore = {
     endpoint,
@@ -83,13 +98,24 @@ export async function smallStore(
     of: (operation) => seen.filter((one) => one.operation === operation),
     objects: new Map(),
     parts: undefined,
+    close,
+    put: (Key, body) => {
+      const object = objectOf(body)
+      store.objects.set(Key, object)
+      return object
+    },
+    part: (PartNumber, body) => {
+      const part = objectOf(body)
+      store.parts?.set(PartNumber, part)
+      return part
+    },
     complete: (Key) => {
       const all = [...(store.parts ?? [])].sort(([a], [b]) => a - b).map(([, part]) => part)
       const hashes = Buffer.from(all.map(({ ETag }) => ETag.replaceAll('"', '')).join(''), 'hex')
       const object = {
         ETag: `"${md5(hashes)}-${all.length}"`,
         size: all.reduce((sum, { size }) => sum + size, 0),
-        LastModified: new Date(),
+        LastModified: new Date(Date.now() + ahead),
       }
       store.objects.set(Key, object)
       store.parts = undefined
@@ -99,6 +125,7 @@ export async function smallStore(
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const was = note(request, 0, seen)
+    response.setHeader('date', new Date(Date.now() + ahead).toUTCString())
     response.on('close', () => {
       was.ended = performance.now()
       was.answered = response.writableFinished
@@ -113,13 +140,11 @@ export async function smallStore(
   }
 
   function usual({ operation, PartNumber = 0 }: Seen, Key: string, body: Buffer, response: ServerResponse): void {
-    const object = { ETag: `"${md5(body)}"`, size: body.length, LastModified: new Date() }
     if (operation === 'CreateMultipartUpload') {
       store.parts = new Map()
       xml(response, 200, '<InitiateMultipartUploadResult><UploadId>u1</UploadId></InitiateMultipartUploadResult>')
     } else if (operation === 'PutObject') {
-      store.objects.set(Key, object)
-      response.writeHead(200, { etag: object.ETag }).end()
+      response.writeHead(200, { etag: store.put(Key, body).ETag }).end()
     } else if (operation === 'HeadObject') {
       head(store.objects.get(Key), response)
     } else if (operation === 'ListMultipartUploads') {
@@ -127,8 +152,7 @@ export async function smallStore(
     } else if (store.parts === undefined) {
       s3Error(response, 404, 'NoSuchUpload')
     } else if (operation === 'UploadPart') {
-      store.parts.set(PartNumber, object)
-      response.writeHead(200, { etag: object.ETag }).end()
+      response.writeHead(200, { etag: store.part(PartNumber, body).ETag }).end()
     } else if (operation === 'CompleteMultipartUpload') {
       const { ETag } = store.complete(Key)
       xml(response, 200, `<CompleteMultipartUploadResult><ETag>${ETag}</ETag></CompleteMultipartUploadResult>`)

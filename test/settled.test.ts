@@ -1,0 +1,229 @@
+import t from 'tap'
+import { type S3WritableOptions, type S3WritableResult, s3Writable } from '../lib/index.js'
+import { bytes, KiB, MiB, P } from './support/bytes.js'
+import { type Answer, type SmallStore, s3Error, smallStore, xml } from './support/small-store.js'
+
+const SIZES = { PutObject: bytes(KiB), CompleteMultipartUpload: bytes(6 * MiB) }
+type Operation = keyof typeof SIZES
+const OPERATIONS = Object.keys(SIZES) as Operation[]
+const COMPLETE = 'CompleteMultipartUpload'
+const HOUR = 3_600_000
+
+/** An upload whose last request is `operation`. */
+async function sent(
+  { client }: SmallStore,
+  operation: Operation,
+  options: Partial<S3WritableOptions> = {},
+): Promise<S3WritableResult> {
+  const place = { client, Bucket: 'b', Key: 'k', partSize: P }
+  const upload = s3Writable({ ...place, ...options } as S3WritableOptions)
+  upload.end(SIZES[operation])
+  return await upload.done()
+}
+
+/** The first try at a request is answered in one way, and those after it in another. */
+const inTurn =
+  (first: Answer, later: Answer): Answer =>
+  (asked) =>
+    asked.seen.attempt === 1 ? first(asked) : later(asked)
+const says =
+  (status: number, Code: string): Answer =>
+  ({ response }) =>
+    s3Error(response, status, Code)
+const page =
+  (status: number): Answer =>
+  ({ response }) =>
+    response.writeHead(status, { server: 'a-balancer', 'content-type': 'text/html' }).end(HTML)
+const HTML = '<html><head><title>Bad & worse</title></head><body>No <b>S3</body></html>'
+const cut: Answer = ({ response }) => response.destroy()
+
+/** Carries out what is asked for, and then answers in another way. */
+function after(store: () => SmallStore, answer: Answer): Answer {
+  return (asked) => {
+    const { seen, body } = asked
+    if (seen.operation === COMPLETE) store().complete('k')
+    else store().put('k', body)
+    return answer(asked)
+  }
+}
+
+t.test('a try that S3 answered with SlowDown or ServiceUnavailable is not taken for the one that won', async (t) => {
+  for (const operation of OPERATIONS) {
+    for (const Code of ['SlowDown', 'ServiceUnavailable']) {
+      // Another writer makes an object of the very same bytes between the two tries.
+      const store: SmallStore = await smallStore(t, {
+        [operation]: inTurn(
+          after(() => store, says(503, Code)),
+          says(412, 'PreconditionFailed'),
+        ),
+      })
+      await t.rejects(sent(store, operation, { IfNoneMatch: '*' }), { name: 'PreconditionFailed', operation })
+      t.equal(store.of('HeadObject').length, 0)
+    }
+  }
+})
+
+t.test('a try that had no answer, or an undecided one, is settled by the object', async (t) => {
+  for (const operation of OPERATIONS) {
+    for (const first of [cut, says(500, 'InternalError'), page(502), page(504)]) {
+      const store: SmallStore = await smallStore(t, {
+        [operation]: inTurn(
+          after(() => store, first),
+          says(412, 'PreconditionFailed'),
+        ),
+      })
+      const { ETag } = await sent(store, operation, { IfNoneMatch: '*' })
+      t.equal(ETag, store.objects.get('k')?.ETag)
+    }
+  }
+})
+
+t.test('an answer to Complete that S3 did not give is no refusal, however it looks', async (t) => {
+  const answers: Answer[] = [
+    page(408),
+    page(403),
+    page(404),
+    ({ response }) => response.writeHead(408).end(),
+    ({ response }) => response.writeHead(403).end(),
+    ({ response }) => response.writeHead(200).end('<html>Please log in'),
+    // A proxy repeated the request.
+    says(404, 'NoSuchUpload'),
+  ]
+  for (const answer of answers) {
+    const store: SmallStore = await smallStore(t, { [COMPLETE]: after(() => store, answer) })
+    const { ETag } = await sent(store, COMPLETE)
+    t.equal(ETag, store.objects.get('k')?.ETag)
+    t.equal(store.of(COMPLETE).length, 1)
+  }
+})
+
+t.test('what S3 refuses in its own words is refused, and nothing is looked for', async (t) => {
+  for (const operation of OPERATIONS) {
+    const store = await smallStore(t, { [operation]: says(403, 'AccessDenied') })
+    await t.rejects(sent(store, operation), { name: 'AccessDenied', operation })
+    t.equal(store.of('HeadObject').length, 0)
+  }
+})
+
+t.test('an object that is older than the upload is not ours, by the clock of S3', async (t) => {
+  for (const operation of OPERATIONS) {
+    const old: Answer = (asked) => {
+      after(() => store, cut)(asked)
+      const object = store.objects.get('k')
+      if (object !== undefined) object.LastModified = new Date(Date.now() + 10 * HOUR - 60_000)
+    }
+    const store: SmallStore = await smallStore(
+      t,
+      {
+        [operation]: inTurn(old, operation === COMPLETE ? says(404, 'NoSuchUpload') : says(412, 'PreconditionFailed')),
+      },
+      {},
+      // This store's clock is ahead of ours, so that our own would take the object for a new one.
+      10 * HOUR,
+    )
+    await t.rejects(sent(store, operation, { IfNoneMatch: '*' }), { code: 'ERR_S3_REQUEST', operation })
+  }
+})
+
+t.test('an object with other metadata is not ours', async (t) => {
+  for (const operation of OPERATIONS) {
+    for (const headers of [{ 'x-amz-meta-run': 'another' }, {}]) {
+      const other: Answer = (asked) => {
+        after(() => store, cut)(asked)
+        Object.assign(store.objects.get('k') as object, { headers })
+      }
+      const store: SmallStore = await smallStore(t, { [operation]: inTurn(other, says(412, 'PreconditionFailed')) })
+      const options = { IfNoneMatch: '*', Metadata: { Run: 'ours' } }
+      await t.rejects(sent(store, operation, options), { name: 'PreconditionFailed' })
+    }
+  }
+})
+
+t.test('after a lost answer the result has what HeadObject tells', async (t) => {
+  const told = {
+    'x-amz-version-id': 'v7',
+    'x-amz-expiration': 'expiry-date="Fri, 01 Jan 2027 00:00:00 GMT", rule-id="r"',
+    'x-amz-server-side-encryption': 'aws:kms',
+    'x-amz-server-side-encryption-aws-kms-key-id': 'arn:aws:kms:us-east-1:1:key/k',
+    'x-amz-checksum-crc64nvme': 'AAAAAAAAAAA=',
+  }
+  for (const operation of OPERATIONS) {
+    const lost: Answer = (asked) => {
+      after(() => store, cut)(asked)
+      Object.assign(store.objects.get('k') as object, { headers: told })
+    }
+    const store: SmallStore = await smallStore(t, {
+      [operation]: inTurn(lost, says(412, 'PreconditionFailed')),
+    })
+    t.match(await sent(store, operation), {
+      VersionId: 'v7',
+      Expiration: told['x-amz-expiration'],
+      ServerSideEncryption: 'aws:kms',
+      SSEKMSKeyId: 'arn:aws:kms:us-east-1:1:key/k',
+      ChecksumCRC64NVME: 'AAAAAAAAAAA=',
+    })
+  }
+})
+
+t.test('HeadObject is asked first, and again where it has no answer', async (t) => {
+  for (const operation of OPERATIONS) {
+    const store: SmallStore = await smallStore(
+      t,
+      {
+        [operation]: after(() => store, cut),
+        HeadObject: ({ seen, response }) => (seen.attempt <= 4 ? response.destroy() : 'as usual'),
+      },
+      { maxAttempts: 1 },
+    )
+    const { ETag } = await sent(store, operation)
+    t.equal(ETag, store.objects.get('k')?.ETag)
+    t.equal(store.of('HeadObject').length, 5)
+    t.equal(store.of('AbortMultipartUpload').length, 0)
+  }
+})
+
+t.test('where HeadObject is never answered, the error says that the object may be there', async (t) => {
+  const silent = { [COMPLETE]: cut, HeadObject: cut, ListParts: cut }
+  const store: SmallStore = await smallStore(t, silent, { maxAttempts: 1 })
+  await t.rejects(sent(store, COMPLETE), {
+    code: 'ERR_S3_REQUEST',
+    operation: COMPLETE,
+    objectMayExist: true,
+    message: /Whether S3 made the object could not be found out: it may be there/,
+  })
+  t.equal(store.of('AbortMultipartUpload').length, 0)
+})
+
+t.test('where HeadObject is refused, the first error stands and says so', async (t) => {
+  const store = await smallStore(t, {
+    [COMPLETE]: inTurn(cut, says(404, 'NoSuchUpload')),
+    HeadObject: ({ response }) => response.writeHead(403).end(),
+  })
+  await t.rejects(sent(store, COMPLETE), {
+    name: 'NoSuchUpload',
+    message: /HeadObject is refused, so the object may be there$/,
+  })
+})
+
+t.test('a PutObject that never had all its bytes, or no connection, made nothing', async (t) => {
+  const store = await smallStore(t)
+  store.close()
+  await t.rejects(sent(store, 'PutObject'), { code: 'ERR_S3_REQUEST', cause: { code: 'ECONNREFUSED' } })
+})
+
+t.test('an error page is told as what it is, without the words of an XML parser', async (t) => {
+  for (const [answer, message] of [
+    [page(502), /PutObject failed\. NotAnS3Answer: HTTP 502 from a-balancer, not an S3 answer: "Bad & worse"/],
+    [
+      (({ response }) => response.writeHead(504).end('upstream\ntimed out')) as Answer,
+      /HTTP 504 from something that does not name itself, not an S3 answer: "upstream timed out"/,
+    ],
+  ] as const) {
+    const store = await smallStore(t, { PutObject: answer, HeadObject: says(404, '') }, { maxAttempts: 2 })
+    await t.rejects(sent(store, 'PutObject'), { message, $metadata: { attempts: 2 } })
+    t.equal(store.of('PutObject').length, 2, 'the client tries again, as the status says')
+  }
+  const html: Answer = ({ response }) => xml(response, 200, HTML)
+  const store = await smallStore(t, { CreateMultipartUpload: html }, { maxAttempts: 1 })
+  await t.rejects(sent(store, COMPLETE), { message: /CreateMultipartUpload failed\. NotAnS3Answer: HTTP 200 from/ })
+})
