@@ -3,7 +3,7 @@ import { isThere } from './commit.js'
 import type { S3WritableError } from './errors.js'
 import type { StoredPart } from './integrity.js'
 import { type Part, PartCutter } from './part-cutter.js'
-import type { PartSizes } from './part-size.js'
+import type { CutError, PartSizes } from './part-size.js'
 import type { Requests } from './requests.js'
 
 /**
@@ -26,7 +26,11 @@ export class Comparison {
   }
 
   write(chunk: Uint8Array): number {
-    return this.#cutter.take(chunk)
+    try {
+      return this.#cutter.take(chunk)
+    } catch (cause) {
+      throw this.#requests.error((cause as CutError).code, (cause as CutError).message, { cause })
+    }
   }
 
   writeText(): undefined {}

@@ -6,6 +6,7 @@ import { isError, nameOf, safeCause, withoutSecrets } from './safe-cause.js'
  * - `ERR_S3_STALLED`: a request stood still for `stallTimeout`, as often as the client tries.
  * - `ERR_S3_LENGTH`: the stream was longer or shorter than `ContentLength`.
  * - `ERR_S3_TOO_MANY_PARTS`: the stream does not fit in the parts that the store takes.
+ * - `ERR_S3_MEMORY`: there was no memory for the next part.
  * - `ERR_S3_RESUME`: the upload that was to be resumed is gone, or its parts are not what they must be.
  * - `ERR_S3_INTEGRITY`: what S3 answered does not prove that it stored these bytes.
  */
@@ -14,6 +15,7 @@ export type S3WritableErrorCode =
   | 'ERR_S3_STALLED'
   | 'ERR_S3_LENGTH'
   | 'ERR_S3_TOO_MANY_PARTS'
+  | 'ERR_S3_MEMORY'
   | 'ERR_S3_RESUME'
   | 'ERR_S3_INTEGRITY'
 

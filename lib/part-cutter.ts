@@ -1,6 +1,6 @@
 import { crc32Combine } from './checksum.js'
 import { crc32 } from './crc32.js'
-import type { PartSizes } from './part-size.js'
+import { CutError, type PartSizes } from './part-size.js'
 
 export const NOTHING = Buffer.alloc(0)
 
@@ -27,16 +27,21 @@ const BYTES_A_UNIT = 3
 const SUM = 32 * 1024
 
 /**
- * Cuts a stream of bytes into parts, whatever the chunks were, and owns the buffers: at most `limit` of them,
- * counting those that are still being sent. They are pooled, because a fresh 8 MiB buffer costs 2,048 page faults.
+ * Cuts a stream of bytes into parts, whatever the chunks were, and owns the buffers, those that are still being sent among
+ * them: `limit` parts of the first size, or two of the present size, where parts have grown so far that this is more. They
+ * are pooled, because a fresh 8 MiB buffer costs 2,048 page faults.
  */
 export class PartCutter {
   readonly #sizes: PartSizes
   readonly #limit: number
   readonly #onPart: (part: Part) => void
   readonly #firstBytes: number
+  /** All of the present size. */
   readonly #free: Buffer[] = []
+  /** Bytes in the buffers of the parts that are being filled or sent. */
   #lent = 0
+  /** How many bytes there was no room for; undefined where there was. */
+  #denied: number | undefined
 
   #buffer: Buffer | undefined
   #filled = 0
@@ -80,12 +85,12 @@ export class PartCutter {
 
   /** Whether a byte could be taken now. */
   get hasRoom(): boolean {
-    return this.#buffer !== undefined || this.#lent < this.#limit
+    return this.#buffer !== undefined || this.#denied === undefined || this.#fits(this.#denied)
   }
 
   /**
    * Takes as much of the chunk as there is room for, and says how many bytes that was: fewer than all means that
-   * every buffer is being sent. Throws a RangeError where the next part cannot be.
+   * every buffer is being sent. Throws a CutError where the next part cannot be.
    *
    * A full first part waits for one more byte: up to there it may still become a single PutObject.
    */
@@ -93,7 +98,11 @@ export class PartCutter {
     this.#sum()
     let at = 0
     while (at < chunk.length) {
-      if (this.#filled === this.#size) this.#cut()
+      if (this.#filled === this.#size) {
+        // Throws where there can be no second part: then nothing need be begun.
+        this.#sizes(this.#PartNumber + 1)
+        this.#cut()
+      }
       const buffer = this.#room(chunk.length - at)
       if (buffer === undefined) break
       const end = Math.min(chunk.length, at + buffer.length - this.#filled)
@@ -136,26 +145,44 @@ export class PartCutter {
   #room(wanted: number): Buffer | undefined {
     const buffer = this.#buffer
     if (buffer === undefined) this.#buffer = this.#acquire(wanted)
-    else if (this.#filled === buffer.length) this.#buffer = grown(buffer, this.#filled + wanted, this.#size)
+    else if (this.#filled === buffer.length) this.#buffer = this.#grown(buffer, this.#filled + wanted)
     return this.#buffer
   }
 
   #acquire(wanted: number): Buffer | undefined {
-    if (this.#lent === this.#limit) return undefined
     const size = this.#sizes(this.#PartNumber)
-    const buffer = this.#PartNumber === 1 ? this.#first(size, wanted) : this.#whole(size)
-    this.#lent++
+    this.#denied = this.#fits(size) ? undefined : size
+    if (this.#denied !== undefined) return undefined
+    if (size !== this.#size) this.#free.length = 0
     this.#size = size
+    const buffer =
+      this.#free.pop() ?? this.#allocate(this.#PartNumber === 1 ? Math.max(this.#firstBytes, wanted) : size)
+    this.#lent += size
     return buffer
   }
 
-  #first(size: number, wanted: number): Buffer {
-    return Buffer.allocUnsafeSlow(Math.min(size, Math.max(this.#firstBytes, wanted)))
+  /** Where nothing is lent, anything does: there is always a way on. */
+  #fits(size: number): boolean {
+    return this.#lent + size <= Math.max(this.#limit * this.#sizes(1), 2 * size)
   }
 
-  #whole(size: number): Buffer {
-    const pooled = this.#free.pop()
-    return pooled?.length === size ? pooled : Buffer.allocUnsafeSlow(size)
+  #grown(buffer: Buffer, wanted: number): Buffer {
+    const size = Math.max(wanted, buffer.length * GROWTH)
+    const larger = this.#allocate(size > LARGE ? this.#size : size)
+    larger.set(buffer)
+    return larger
+  }
+
+  /** At most the size of the part. */
+  #allocate(wanted: number): Buffer {
+    const size = Math.min(this.#size, wanted)
+    try {
+      return Buffer.allocUnsafeSlow(size)
+    } catch (cause) {
+      const why = `there is no memory for part ${this.#PartNumber}, for which ${size} bytes were asked for`
+      const advice = 'Lower partSize or concurrency, or, where parts have grown, give ContentLength or expectedSize'
+      throw new CutError('ERR_S3_MEMORY', `${why}. ${advice}`, { cause })
+    }
   }
 
   #sum(): void {
@@ -167,13 +194,14 @@ export class PartCutter {
   #part(buffer: Buffer): Part {
     this.#sum()
     const whole: Buffer[] = [buffer]
+    const size = this.#size
     const part = {
       PartNumber: this.#PartNumber,
       body: buffer.subarray(0, this.#filled),
       crc: this.#crc,
       release: () => {
-        this.#lent--
-        this.#free.push(...whole.splice(0))
+        this.#lent -= size
+        for (const buffer of whole.splice(0)) if (buffer.length === this.#size) this.#free.push(buffer)
         part.body = NOTHING
       },
     }
@@ -191,11 +219,4 @@ export class PartCutter {
     this.#crc = 0
     this.#onPart(part)
   }
-}
-
-function grown(buffer: Buffer, wanted: number, most: number): Buffer {
-  const size = Math.max(wanted, buffer.length * GROWTH)
-  const larger = Buffer.allocUnsafeSlow(size > LARGE ? most : Math.min(most, size))
-  larger.set(buffer)
-  return larger
 }

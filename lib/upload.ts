@@ -2,11 +2,11 @@ import PQueue from 'p-queue'
 import { type Aborted, cleanUp } from './abort.js'
 import { completeUpload, putObject, type S3WritableResult } from './commit.js'
 import type { Earlier } from './earlier.js'
-import { S3WritableError } from './errors.js'
+import type { S3WritableError } from './errors.js'
 import { allOf, type Whole } from './integrity.js'
 import type { CheckedOptions } from './options.js'
 import { NOTHING, type Part, PartCutter } from './part-cutter.js'
-import type { PartSizes } from './part-size.js'
+import { CutError, type PartSizes } from './part-size.js'
 import { Parts } from './parts.js'
 import { Progress, type S3WritableProgress, type S3WritableUpload } from './progress.js'
 import { Requests } from './requests.js'
@@ -90,9 +90,8 @@ export class Upload {
     try {
       taken = this.#cutter.take(chunk)
     } catch (cause) {
-      if (cause instanceof S3WritableError) throw cause
-      const why = `${(cause as Error).message}. Raise partSize, or give ContentLength or expectedSize`
-      throw this.#requests.error('ERR_S3_TOO_MANY_PARTS', why, { cause, UploadId: this.UploadId })
+      if (!(cause instanceof CutError)) throw cause
+      throw this.#requests.error(cause.code, cause.message, { cause, UploadId: this.UploadId })
     }
     this.#digest.update(taken === chunk.length ? chunk : chunk.subarray(0, taken))
     return taken

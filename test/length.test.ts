@@ -6,6 +6,7 @@ import { s3Writable } from '../lib/index.js'
 import { bytes, KiB, MiB, P, pieces, sha256, zeros } from './support/bytes.js'
 import { faultProxy } from './support/fault-proxy.js'
 import { head, makeBucket, s3Client, stored, unfinishedUploads } from './support/store.js'
+import { way } from './support/way.js'
 
 t.test('a stream of another length than ContentLength publishes nothing', async (t) => {
   const client = s3Client(t)
@@ -83,6 +84,21 @@ t.test('when the parts run out the error comes at that byte, and names the sizes
     t.equal(fits.result?.parts, options.maxParts)
   }
 })
+
+t.test(
+  'where the store takes one part, a stream that is longer than it fails at that byte, and nothing is begun',
+  async (t) => {
+    const { upload, proxy, fails } = await way(t)
+    await fails(pipeline(zeros(P + 1), upload({ maxParts: 1 })), {
+      code: 'ERR_S3_TOO_MANY_PARTS',
+      message: /the stream is longer than one part of 5242880 bytes can hold/,
+    })
+    t.same(proxy.of('CreateMultipartUpload'), [])
+    const fits = upload({ maxParts: 1 })
+    await pipeline(zeros(P), fits)
+    t.match(fits.result, { parts: 1, size: P })
+  },
+)
 
 t.test('a known length chooses parts that suffice', async (t) => {
   const client = s3Client(t)

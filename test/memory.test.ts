@@ -2,11 +2,12 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import t from 'tap'
 import { s3Writable } from '../lib/index.js'
+import { MAX_PART_SIZE, partSizes } from '../lib/part-size.js'
 import { KiB, MiB, P, zeros } from './support/bytes.js'
 import { failureOf } from './support/failure.js'
 import { denied, type Fault, faultProxy } from './support/fault-proxy.js'
 import { held, heldSince } from './support/held.js'
-import { runProgram } from './support/program.js'
+import { runProgram, s3Env } from './support/program.js'
 import type { Seen } from './support/seen.js'
 import { head, makeBucket, s3Client } from './support/store.js'
 
@@ -38,6 +39,46 @@ for (const tls of [false, true]) {
     },
   )
 }
+
+t.test('parts that grow take the memory of two of them, and no more', { timeout: 300_000 }, async (t) => {
+  const proxy = await faultProxy(t, { bytesPerSecond: 20 * MiB })
+  const Bucket = await makeBucket(t)
+  const maxParts = 9
+  const { code, stdout, stderr } = await runProgram(join(import.meta.dirname, 'support/upload-growing.ts'), [
+    proxy.url,
+    Bucket,
+    String(maxParts),
+  ])
+  t.equal(code, 0, stderr)
+  const peaks = JSON.parse(stdout) as number[]
+  const sizes = partSizes(P, maxParts, false)
+  t.same(
+    peaks.map((_, i) => sizes(i + 1) / P),
+    [1, 1, 1, 1, 2, 4, 8, 16],
+  )
+  for (const [i, peak] of peaks.entries()) {
+    const bound = Math.max(5 * P, 2 * sizes(i + 1))
+    t.ok(
+      peak <= bound + 4 * MiB,
+      `while part ${i + 1} comes, ${peak / MiB} MiB are held; the bound is ${bound / MiB} + 4`,
+    )
+  }
+  t.ok((peaks.at(-1) as number) > 2 * sizes(7), 'one part is filled while another is sent')
+})
+
+t.test('where there is no memory for a part, the error says so, and how much was asked for', async (t) => {
+  const Bucket = await makeBucket(t)
+  const program = join(import.meta.dirname, 'support/upload-without-memory.ts')
+  const { code, stdout, stderr } = await runProgram(program, [Bucket], s3Env)
+  t.equal(code, 0, stderr)
+  t.match(JSON.parse(stdout), {
+    code: 'ERR_S3_MEMORY',
+    message: new RegExp(
+      `^s3://${Bucket}/k: there is no memory for part 1, for which ${MAX_PART_SIZE} bytes were asked for\\. Lower partSize `,
+    ),
+  })
+  t.equal(await head(Bucket, 'k'), undefined)
+})
 
 type Faulty = (seen: Seen) => Fault | undefined
 const on =

@@ -6,7 +6,7 @@ import chunker from 'stream-chunker'
 import t from 'tap'
 import { type Part, PartCutter } from '../lib/part-cutter.js'
 import { partSizes } from '../lib/part-size.js'
-import { bytes } from './support/bytes.js'
+import { bytes, MiB } from './support/bytes.js'
 
 type Text = [text: string, encoding: BufferEncoding]
 
@@ -128,7 +128,6 @@ t.test('with every buffer out nothing is taken, until one comes back', async (t)
 })
 
 t.test('a small first part takes little memory, and a known length takes exactly its own', async (t) => {
-  const MiB = 1024 * 1024
   const small = new PartCutter(partSizes(8 * MiB, 10, true), 2, () => {})
   small.take(bytes(100))
   t.equal(small.end()?.body.buffer.byteLength, 16 * 1024)
@@ -148,7 +147,29 @@ t.test('parts grow as the sizes say, and outgrown buffers are not used', async (
   })
   t.equal(cutter.take(bytes(17)), 17)
   t.same(parts, [1, 1, 1, 2, 4, 8])
-  t.throws(() => cutter.take(bytes(1)), { name: 'RangeError', message: /longer than 6 parts of 1 to 8 bytes/ })
+  t.throws(() => cutter.take(bytes(1)), {
+    code: 'ERR_S3_TOO_MANY_PARTS',
+    message: /longer than 6 parts of 1 to 8 bytes/,
+  })
+})
+
+t.test('where there can be no second part, the first is not cut', async (t) => {
+  const cutter = new PartCutter(partSizes(10, 1, false), 2, () => t.fail('a part was cut'))
+  t.equal(cutter.take(bytes(10)), 10)
+  t.throws(() => cutter.take(bytes(1)), { code: 'ERR_S3_TOO_MANY_PARTS', message: /longer than one part of 10 bytes/ })
+})
+
+t.test('a part that no memory can hold is told, and how large it is', async (t) => {
+  const cutter = new PartCutter(
+    () => Number.MAX_SAFE_INTEGER,
+    2,
+    () => {},
+  )
+  t.throws(() => cutter.take(bytes(2 * MiB)) + cutter.take(bytes(1)), {
+    code: 'ERR_S3_MEMORY',
+    message: `there is no memory for part 1, for which ${Number.MAX_SAFE_INTEGER} bytes were asked for. Lower partSize or concurrency, or, where parts have grown, give ContentLength or expectedSize`,
+    cause: RangeError,
+  })
 })
 
 t.test('a dropped cutter holds no memory', async (t) => {

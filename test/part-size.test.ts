@@ -11,16 +11,38 @@ const total = (sizeOf: (n: number) => number, from: number, to: number): number 
   return bytes
 }
 
-t.test('half of the parts are equal, then the size doubles every twentieth', async (t) => {
+t.test('half of the parts are equal, then they grow, first twofold and then with the bytes before them', async (t) => {
   const sizeOf = partSizes(8 * MiB, 10_000, false)
   t.equal(sizeOf(1), 8 * MiB)
   t.equal(sizeOf(5000), 8 * MiB)
   t.equal(sizeOf(5001), 16 * MiB)
-  t.equal(sizeOf(5500), 16 * MiB)
-  t.equal(sizeOf(5501), 32 * MiB)
+  t.equal(sizeOf(5020), 16 * MiB)
+  t.equal(sizeOf(5021), 32 * MiB)
+  t.equal(sizeOf(5041), 40 * MiB)
   t.equal(sizeOf(10_000), MAX_PART_SIZE)
   t.equal(Math.floor(total(sizeOf, 1, 5000) / GiB), 39)
   t.ok(total(sizeOf, 1, 10_000) > 5 * 1024 * GiB, 'more than 5 TiB in all')
+})
+
+t.test('no part is more than 10.2 times as large as a known length would need it', async () => {
+  const numbers = fc.integer({ min: 1, max: 10_000 })
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 16 * MiB }), numbers, (partSize, maxParts) => {
+      const sizeOf = partSizes(partSize, maxParts, false)
+      let before = 0
+      let last = 0
+      for (let n = 1; n <= maxParts; n++) {
+        const size = sizeOf(n)
+        if (n > 1 && n <= maxParts / 2 && size !== partSize) return false
+        if (size > Math.max(partSize, (10.2 * before) / maxParts)) return false
+        if ((size % partSize !== 0 && size !== MAX_PART_SIZE) || size < last) return false
+        before += size
+        last = size
+      }
+      return true
+    }),
+    { numRuns: 50 },
+  )
 })
 
 t.test('no part is larger than S3 or a Buffer takes', async (t) => {
@@ -31,7 +53,13 @@ t.test('no part is larger than S3 or a Buffer takes', async (t) => {
 t.test('few parts grow as many do', async (t) => {
   const sizeOf = partSizes(1, 6, false)
   t.same([1, 2, 3, 4, 5, 6].map(sizeOf), [1, 1, 1, 2, 4, 8])
-  t.equal(partSizes(1, 1, false)(1), 2)
+  t.same([1, 2].map(partSizes(1, 2, false)), [1, 2])
+})
+
+t.test('a single part does not grow', async (t) => {
+  const sizeOf = partSizes(7, 1, false)
+  t.equal(sizeOf(1), 7)
+  t.throws(() => sizeOf(2), { message: /^the stream is longer than one part of 7 bytes can hold, which is 7 bytes\. / })
 })
 
 t.test('equal parts stay equal', async (t) => {
@@ -39,14 +67,12 @@ t.test('equal parts stay equal', async (t) => {
 })
 
 t.test('past the last part there is an error that names the sizes', async (t) => {
-  t.throws(
-    () => partSizes(7, 20, true)(21),
-    new RangeError('the stream is longer than 20 parts of 7 bytes can hold, which is 140 bytes'),
-  )
-  t.throws(
-    () => partSizes(1, 6, false)(7),
-    new RangeError('the stream is longer than 6 parts of 1 to 8 bytes can hold, which is 17 bytes'),
-  )
+  const wrong = (sizes: string) => ({
+    code: 'ERR_S3_TOO_MANY_PARTS',
+    message: `the stream is longer than ${sizes} bytes. Raise partSize, or give ContentLength or expectedSize`,
+  })
+  t.throws(() => partSizes(7, 20, true)(21), wrong('20 parts of 7 bytes can hold, which is 140'))
+  t.throws(() => partSizes(1, 6, false)(7), wrong('6 parts of 1 to 8 bytes can hold, which is 17'))
 })
 
 t.test('a known length chooses the smallest whole MiB that fits, and never less than was asked for', async (t) => {

@@ -104,6 +104,13 @@ t.test('an object that was stored whole is compared too', async (t) => {
   t.equal((await stored(Bucket, 'k')).size, P)
 })
 
+t.test('bytes that come to more than the store takes are told so, as in any upload', async (t) => {
+  const { upload, Bucket } = await way(t)
+  await pipeline(source(DATA.subarray(0, P)), upload())
+  const error = await failureOf(pipeline(source(DATA), upload({ resume: { UploadId: 'gone' }, maxParts: 1 })))
+  t.match(error, { code: 'ERR_S3_TOO_MANY_PARTS', Bucket, message: /^s3:.*k: the stream is longer than one part of / })
+})
+
 t.test('who may not look at the object is told so', async (t) => {
   const fault = ({ operation }: Seen) => (operation === 'HeadObject' ? denied : undefined)
   const { upload, UploadId } = await completed(t, {}, fault)

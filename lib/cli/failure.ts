@@ -45,6 +45,7 @@ const ADVICE: Record<string, string> = {
     'There is no such host: look at --region and --endpoint-url, and give --path-style where buckets have no host names.',
   EAI_AGAIN: 'The name server does not answer: look at the network.',
   ERR_S3_TOO_MANY_PARTS: 'Raise --part-size, or give --expected-size.',
+  ERR_S3_MEMORY: 'Lower --part-size or --concurrency, or give --expected-size.',
 }
 
 /** Requests that are only sent after S3 has accepted another one of the same upload. */

@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
 setFlagsFromString('--expose-gc')
-const gc: () => void = runInNewContext('gc')
+export const gc: () => void = runInNewContext('gc')
 
 /** Bytes of array buffers, parts among them, that something holds now. */
 export async function held(): Promise<number> {
