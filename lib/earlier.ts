@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto'
-import { setImmediate as turn } from 'node:timers/promises'
 import type { CompletedPart, Part as ListedPart } from '@aws-sdk/client-s3'
+import { hashInTurns } from './hash-in-turns.js'
 import { checksumIn, type Encrypted, isOpaque, md5In, type StoredPart } from './integrity.js'
 import type { Declared } from './parameters.js'
 import type { Part } from './part-cutter.js'
-import { BYTES_A_TURN, type PartSizes } from './part-size.js'
+import type { PartSizes } from './part-size.js'
 
 /** A CRC-32 in base64. */
 const CRC32_LENGTH = 8
@@ -54,15 +53,5 @@ export function earlierPart(
 export async function isSame({ body, crc }: Part, earlier: StoredPart): Promise<boolean> {
   if (earlier.size !== body.length) return false
   if (earlier.crc !== undefined) return earlier.crc === crc
-  return earlier.md5 !== undefined && earlier.md5 === (await md5InTurns(body))
-}
-
-/** A large part takes seconds. */
-async function md5InTurns(bytes: Uint8Array): Promise<string> {
-  const hash = createHash('md5')
-  for (let at = 0; at < bytes.length; at += BYTES_A_TURN) {
-    hash.update(bytes.subarray(at, at + BYTES_A_TURN))
-    await turn()
-  }
-  return hash.digest('hex')
+  return earlier.md5 !== undefined && earlier.md5 === (await hashInTurns('md5', body)).digest('hex')
 }

@@ -1,4 +1,5 @@
 import { type Attempt, type HttpAnswer, type Reading, readAnswer } from './answer.js'
+import { hashInTurns, MOST_IN_ONE_CALL } from './hash-in-turns.js'
 import { FIRST_SLICE, type Pace, PartBody } from './part-body.js'
 
 /** How a command with a body is to be sent. */
@@ -13,6 +14,8 @@ export interface BodyHandling {
   unsignedPayload: boolean | undefined
   /** Whether the upload declared one: a body may not carry any other. */
   checksum: boolean
+  /** Hears that a body so large that it is hashed in turns is being hashed; what it throws ends that. */
+  onTurn: () => void
   /** Hears the URL of the request, without its query. */
   onUrl: (url: string) => void
 }
@@ -39,6 +42,7 @@ interface HttpRequest {
 interface Args {
   request: HttpRequest
 }
+const PAYLOAD = 'x-amz-content-sha256'
 const CHECKSUM = /^x-amz-(sdk-)?checksum-/i
 /** Below the SDK's retries and signature: runs once for each attempt. */
 const INNERMOST = { step: 'deserialize', priority: 'low' }
@@ -55,7 +59,7 @@ interface Command {
  * and an answer is bounded. Where there is a body:
  * - no `Expect: 100-continue`, for which the SDK opens a connection of its own for every part;
  * - no checksum that the upload did not declare, as the SDK adds one by itself;
- * - no SHA-256 of it where it need not be signed;
+ * - no SHA-256 of it where it need not be signed, and one in turns where the SDK's own would fail;
  * - it goes in slices below the SDK's retries and signature, which see the whole Buffer.
  *
  * https://github.com/aws/aws-sdk-js-v3/blob/main/supplemental-docs/CLIENTS.md#middleware-stack
@@ -69,14 +73,16 @@ export function instrument<C extends object>(command: C, handling: Handling): C 
   return command
 }
 
-function prepare({ unsignedPayload, checksum, onUrl }: BodyHandling): Middleware {
-  return (next) => (args) => {
-    const { headers, protocol, hostname, port, path } = args.request
+function prepare({ unsignedPayload, checksum, onTurn, onUrl }: BodyHandling): Middleware {
+  return (next) => async (args) => {
+    const { headers, protocol, hostname, port, path, body } = args.request
     delete headers.Expect
     if (!checksum) for (const name of Object.keys(headers)) if (CHECKSUM.test(name)) delete headers[name]
-    if (unsignedPayload ?? protocol === 'https:') headers['x-amz-content-sha256'] = 'UNSIGNED-PAYLOAD'
+    if (unsignedPayload ?? protocol === 'https:') headers[PAYLOAD] = 'UNSIGNED-PAYLOAD'
+    else if (body instanceof Uint8Array && body.length > MOST_IN_ONE_CALL)
+      headers[PAYLOAD] = (await hashInTurns('sha256', body, onTurn)).digest('hex')
     onUrl(`${protocol}//${hostname}${port === undefined ? '' : `:${port}`}${path}`)
-    return next(args)
+    return await next(args)
   }
 }
 

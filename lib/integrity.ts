@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import type { CompletedPart, UploadPartCommandOutput } from '@aws-sdk/client-s3'
 import { crc32Base64, crc32Bytes, crc32Combine } from './checksum.js'
+import { hashAtOnce } from './hash-in-turns.js'
 import type { Declared } from './parameters.js'
 import type { Part } from './part-cutter.js'
 
@@ -141,5 +141,5 @@ export function bare(ETag: string): string {
 }
 
 export function md5(bytes: Uint8Array): string {
-  return createHash('md5').update(bytes).digest('hex')
+  return hashAtOnce('md5', bytes).digest('hex')
 }

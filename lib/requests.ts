@@ -17,6 +17,7 @@ import {
   type UploadPartCommandOutput,
 } from '@aws-sdk/client-s3'
 import type { Attempt } from './answer.js'
+import { bodyChecksum } from './body-checksum.js'
 import { crc32Base64 } from './checksum.js'
 import type { S3WritableError, S3WritableErrorCode } from './errors.js'
 import type { BodyHandling } from './instrument.js'
@@ -90,16 +91,17 @@ export class Requests {
 
   uploadPart(UploadId: string, PartNumber: number, sent: SentBody): Promise<UploadPartCommandOutput> {
     const place = { UploadId, PartNumber }
-    const command = async (): Promise<object> => {
-      const params = { ...place, ...(await this.#bodyChecksum(sent.crc)), Body: sent.body }
+    const command = async (onTurn: () => void): Promise<object> => {
+      const params = { ...place, ...(await bodyChecksum(await this.declared(), sent, onTurn)), Body: sent.body }
       return new UploadPartCommand(this.#params('part', params))
     }
     return this.#make({ operation: 'UploadPart', place, command, body: this.#body(sent), signal: sent.signal })
   }
 
   put(sent: SentBody, attempts: Attempt[]): Promise<PutObjectCommandOutput> {
-    const command = async (): Promise<object> => {
-      const params = { ...(await this.#bodyChecksum(sent.crc)), Body: sent.body }
+    const command = async (onTurn: () => void): Promise<object> => {
+      const checksum = await bodyChecksum(await this.declared(), sent, onTurn, this.#options.s3)
+      const params = { ...checksum, Body: sent.body }
       return new PutObjectCommand(this.#params('put', params))
     }
     const { signal } = sent
@@ -173,13 +175,6 @@ export class Requests {
     return { ...added, ...paramsFor(operation, this.#options.s3) } as never
   }
 
-  /** CRC-32 is ours, computed as the bytes came; another algorithm is left to the SDK. */
-  async #bodyChecksum(crc: number): Promise<Params> {
-    const { ChecksumAlgorithm } = await this.declared()
-    if (ChecksumAlgorithm === 'CRC32') return { ChecksumAlgorithm, ChecksumCRC32: crc32Base64(crc) }
-    return ChecksumAlgorithm === undefined ? {} : { ChecksumAlgorithm }
-  }
-
   #body({ onTaken }: SentBody): (watch: StallWatch) => Promise<BodyHandling> {
     return async (watch) => {
       const { ChecksumAlgorithm } = await this.declared()
@@ -190,6 +185,7 @@ export class Requests {
           onTaken(taken)
         },
         onSlices: (slices) => watch.sends(slices),
+        onTurn: () => watch.turned(),
         onUrl: (url) => {
           this.url = url
         },

@@ -18,7 +18,8 @@ export interface Place {
 export interface Request {
   operation: string
   place: Place
-  command: () => Promise<object>
+  /** `onTurn` hears that the body is being hashed; what it throws ends that. */
+  command: (onTurn: () => void) => Promise<object>
   /** How its body is sent, where it has one. */
   body?: (watch: StallWatch) => Promise<BodyHandling>
   /** Cancels the attempt that is under way. */
@@ -125,7 +126,7 @@ export class Sender {
     const most = operation.startsWith('List') ? MOST_OF_A_LISTING : MOST
     const answer: Reading = { most, commits, onBytes: () => watch.moved() }
     const handling = { onAttempt, answer, body: await body?.(watch) }
-    const made = (await command()) as { input?: { Body?: unknown } }
+    const made = (await command(() => watch.turned())) as { input?: { Body?: unknown } }
     try {
       return await this.#to.client.send(instrument(made, handling), { abortSignal: watch.signal })
     } finally {

@@ -68,6 +68,12 @@ export class StallWatch {
     this.#upload.last = this.#last
   }
 
+  /** A body is being hashed, which takes a while if it is large. Throws once the request is cancelled. */
+  turned(): void {
+    this.signal.throwIfAborted()
+    this.moved()
+  }
+
   /** What the request settles with; once it is cancelled, at most a few seconds later, whatever the client does. */
   async settled<T>(request: Promise<T>): Promise<T> {
     try {
