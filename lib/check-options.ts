@@ -1,5 +1,5 @@
-import { wholeChecksum } from './checksum.js'
-import { invalidOption } from './errors.js'
+import { checkParameters, superfluous } from './check-parameters.js'
+import { invalidOption, kindOf } from './errors.js'
 import type { CheckedOptions, Resume, S3ClientLike, S3WritableOptions } from './options.js'
 import { isForCreateOnly, isVerifiedHere } from './parameters.js'
 import { MAX_PART_SIZE, MAX_PARTS, MIN_PART_SIZE, MiB, partSizeFor, partSizes } from './part-size.js'
@@ -8,6 +8,7 @@ const OWN = new Set([
   'ContentLength',
   'client',
   'expectedSize',
+  'maxSize',
   'partSize',
   'concurrency',
   'maxParts',
@@ -21,24 +22,6 @@ const OWN = new Set([
   'resume',
 ])
 
-/** What S3 does not take together. The types say so too; this is for those who do not use them. */
-const EXCLUDE: [string[], string[]][] = [
-  [['ContentLength'], ['expectedSize']],
-  [['IfMatch'], ['IfNoneMatch']],
-  [['ACL'], ['GrantFullControl', 'GrantRead', 'GrantReadACP', 'GrantWriteACP']],
-  [
-    ['SSECustomerAlgorithm', 'SSECustomerKey', 'SSECustomerKeyMD5'],
-    ['ServerSideEncryption', 'SSEKMSKeyId', 'SSEKMSEncryptionContext', 'BucketKeyEnabled'],
-  ],
-]
-const REQUIRE: [string, string][] = [
-  ['SSECustomerAlgorithm', 'SSECustomerKey'],
-  ['SSECustomerKey', 'SSECustomerAlgorithm'],
-  ['SSECustomerKeyMD5', 'SSECustomerKey'],
-  ['ObjectLockMode', 'ObjectLockRetainUntilDate'],
-  ['ObjectLockRetainUntilDate', 'ObjectLockMode'],
-]
-
 /** What a timer of Node's holds; a longer one would fire at once. */
 const MAX_TIMER = 2 ** 31 - 1
 
@@ -50,23 +33,24 @@ export function checkOptions(options: S3WritableOptions): CheckedOptions {
   checkClient(options.client)
   checkName('Bucket', options.Bucket)
   checkName('Key', options.Key)
-  const given: Record<string, unknown> = {}
+  const given = withoutNull(options)
   const s3: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined) continue
+  for (const [name, value] of Object.entries(given)) {
     checkKnown(name, value)
-    given[name] = value
     if (!OWN.has(name)) s3[name] = value
   }
-  checkCombinations(given)
-  checkChecksums(given)
+  checkParameters(given)
   const resume = checkResume(given)
 
   const partSize = integer(given, 'partSize', MIN_PART_SIZE, MAX_PART_SIZE) ?? 8 * MiB
   const maxParts = integer(given, 'maxParts', 1, MAX_PARTS) ?? MAX_PARTS
   const largest = MAX_PART_SIZE * maxParts
   const ContentLength = integer(given, 'ContentLength', 0, largest)
-  const fitting = partSizeFor(ContentLength ?? integer(given, 'expectedSize', 0, largest) ?? 0, partSize, maxParts)
+  const expectedSize = integer(given, 'expectedSize', 0, largest)
+  const fitting = partSizeFor(ContentLength ?? expectedSize ?? 0, partSize, maxParts)
+  const maxSize = integer(given, 'maxSize', 0, Number.MAX_SAFE_INTEGER)
+  const offset = typeof resume === 'object' ? resume.offset : undefined
+  checkWithin(maxSize, { ContentLength, expectedSize, 'resume.offset': offset })
   const equalParts = typed(given, 'equalParts', 'boolean') ?? false
   checkSignal(given.signal)
   return {
@@ -75,6 +59,7 @@ export function checkOptions(options: S3WritableOptions): CheckedOptions {
     Key: options.Key,
     s3,
     ContentLength,
+    maxSize,
     // A length that is known fits in equal parts, so nothing need grow.
     sizes: partSizes(fitting, maxParts, equalParts || ContentLength !== undefined),
     maxParts,
@@ -85,7 +70,7 @@ export function checkOptions(options: S3WritableOptions): CheckedOptions {
     stallTimeout: integer(given, 'stallTimeout', 0, MAX_TIMER),
     leavePartsOnError: typed(given, 'leavePartsOnError', 'boolean') ?? false,
     beforeComplete: typed(given, 'beforeComplete', 'function'),
-    signal: options.signal,
+    signal: given.signal as AbortSignal | undefined,
     highWaterMark: integer(given, 'highWaterMark', 0, Number.MAX_SAFE_INTEGER),
   }
 }
@@ -94,7 +79,7 @@ export function checkClient(client: unknown): void {
   const { send, config } = (client ?? {}) as Partial<S3ClientLike>
   if (typeof send === 'function' && typeof config === 'object' && config !== null) return
   const expected = 'an S3 client with send() and config, such as new S3Client() of @aws-sdk/client-s3'
-  throw invalidOption('ERR_INVALID_ARG_TYPE', 'client', expected, client)
+  throw invalidOption('ERR_INVALID_ARG_TYPE', 'client', expected, client, kindOf(client))
 }
 
 export function checkName(name: string, value: unknown): void {
@@ -103,77 +88,51 @@ export function checkName(name: string, value: unknown): void {
 }
 
 function checkKnown(name: string, value: unknown): void {
-  if (name === 'Body') {
-    throw invalidOption('ERR_INVALID_ARG_VALUE', name, 'left out: what is written to the stream is the body', value)
-  }
+  if (name === 'Body') throw superfluous(name, 'what is written to the stream is the body', value)
   // PascalCase is S3's, whatever a newer SDK may add; anything else must be ours.
   if (/^[A-Z]/.test(name) || OWN.has(name)) return
-  throw invalidOption(
-    'ERR_INVALID_ARG_VALUE',
-    name,
-    `left out: there is no such option. There are ${[...OWN].join(', ')}, and S3's own`,
-    value,
-  )
+  const meant = [...OWN].find((own) => own.toLowerCase() === name.toLowerCase())
+  const hint = meant === undefined ? '' : ` Did you mean "${meant}"?`
+  const known = `There are ${[...OWN].join(', ')}, and S3's own, in its spelling, such as ContentType`
+  throw Object.assign(new TypeError(`Unknown option "${name}".${hint} ${known}`), { code: 'ERR_INVALID_ARG_VALUE' })
 }
 
-function checkCombinations(given: Record<string, unknown>): void {
-  for (const [these, those] of EXCLUDE) {
-    const one = these.find((name) => name in given)
-    const other = those.find((name) => name in given)
-    if (one !== undefined && other !== undefined) {
-      throw invalidOption('ERR_INVALID_ARG_VALUE', other, `left out where "${one}" is given`, given[other])
-    }
-  }
-  for (const [name, needed] of REQUIRE) {
-    if (name in given && !(needed in given)) {
-      throw invalidOption('ERR_INVALID_ARG_VALUE', needed, `given where "${name}" is`, undefined)
-    }
-  }
-}
-
-/** A checksum goes over the whole object or over its parts, and not every algorithm does both.
- * https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html */
-function checkChecksums(given: Record<string, unknown>): void {
-  const { ChecksumType: type, ChecksumAlgorithm: algorithm } = given
-  const wrong = type === 'FULL_OBJECT' ? ['SHA1', 'SHA256'] : type === 'COMPOSITE' ? ['CRC64NVME'] : []
-  if (typeof algorithm === 'string' && wrong.includes(algorithm)) {
-    const expected = `one that can be ${type}, as "ChecksumType" says`
-    throw invalidOption('ERR_INVALID_ARG_VALUE', 'ChecksumAlgorithm', expected, algorithm)
-  }
-  const [first, second] = Object.keys(given).filter((name) => wholeChecksum(name) !== undefined)
-  if (second !== undefined) {
-    throw invalidOption('ERR_INVALID_ARG_VALUE', second, `left out where "${first}" is given`, given[second])
-  }
-  const whole = first === undefined ? algorithm : wholeChecksum(first)
-  if (algorithm !== undefined && whole !== algorithm) {
-    throw invalidOption('ERR_INVALID_ARG_VALUE', 'ChecksumAlgorithm', `${whole}, as "${first}" is given`, algorithm)
+/** What is larger than the stream may become can never succeed. */
+function checkWithin(maxSize = Number.POSITIVE_INFINITY, sizes: Record<string, number | undefined>): void {
+  for (const [name, size = 0] of Object.entries(sizes)) {
+    if (size > maxSize) throw invalidOption('ERR_OUT_OF_RANGE', name, `at most "maxSize", which is ${maxSize}`, size)
   }
 }
 
 /** What Create took cannot be changed, and a hash of the whole cannot be made of the rest. */
 function checkResume(given: Record<string, unknown>): Resume | undefined {
   const { resume } = given
-  if (resume === undefined) return undefined
-  const { UploadId, ...point } = Object(resume) as Record<string, unknown>
-  if (resume !== true && typeof UploadId !== 'string') {
-    const expected = 'true, an object with an UploadId, or what resumePoint() resolved with'
+  if (resume === undefined || resume === false) return undefined
+  const point = withoutNull(resume)
+  if (resume !== true && typeof point.UploadId !== 'string') {
+    const expected = 'true, false, an object with an UploadId, or what resumePoint() resolved with'
     throw invalidOption('ERR_INVALID_ARG_TYPE', 'resume', expected, resume)
   }
-  if (resume !== true) checkName('resume.UploadId', UploadId)
+  if (resume !== true) checkName('resume.UploadId', point.UploadId)
   for (const name of Object.keys(given).filter(isForCreateOnly)) {
-    const expected = 'left out where "resume" is given: CreateMultipartUpload took it, and it cannot be changed'
-    throw invalidOption('ERR_INVALID_ARG_VALUE', name, expected, given[name])
+    const why = '"resume" is given, and what CreateMultipartUpload took cannot be changed'
+    throw superfluous(name, why, given[name])
   }
-  if (point.offset === undefined) return resume as Resume
+  if (resume === true) return true
+  if (point.offset === undefined) return point as Resume
   const least = integer(point, 'offset', 0, Number.MAX_SAFE_INTEGER, 'resume.offset') === 0 ? 0 : 1
   if (integer(point, 'parts', least, MAX_PARTS, 'resume.parts') === undefined) {
     throw invalidOption('ERR_INVALID_ARG_TYPE', 'resume.parts', 'given where "resume.offset" is', undefined)
   }
   for (const name of Object.keys(given).filter(isVerifiedHere)) {
-    const expected = 'left out where "resume" has an offset: the bytes before it are not read'
-    throw invalidOption('ERR_INVALID_ARG_VALUE', name, expected, given[name])
+    throw superfluous(name, '"resume" has an offset, and the bytes before it are not read', given[name])
   }
-  return resume as Resume
+  return point as Resume
+}
+
+/** What is null or undefined is as if it were left out. */
+function withoutNull(object: unknown): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(Object(object)).filter(([, value]) => value !== undefined && value !== null))
 }
 
 function checkSignal(signal: unknown): void {

@@ -4,7 +4,7 @@ import { isError, nameOf, safeCause, withoutSecrets } from './safe-cause.js'
 /** What went wrong, for `switch`:
  * - `ERR_S3_REQUEST`: S3 refused a request, or it could not be sent; `name`, `$metadata` and `cause` tell more.
  * - `ERR_S3_STALLED`: a request stood still for `stallTimeout`, as often as the client tries.
- * - `ERR_S3_LENGTH`: the stream was longer or shorter than `ContentLength`.
+ * - `ERR_S3_LENGTH`: the stream was longer or shorter than `ContentLength`, or longer than `maxSize`.
  * - `ERR_S3_TOO_MANY_PARTS`: the stream does not fit in the parts that the store takes.
  * - `ERR_S3_MEMORY`: there was no memory for the next part.
  * - `ERR_S3_RESUME`: the upload that was to be resumed is gone, or its parts are not what they must be.
@@ -126,17 +126,28 @@ export function describeCause(cause: unknown): string {
 
 type ArgumentErrorCode = 'ERR_INVALID_ARG_TYPE' | 'ERR_INVALID_ARG_VALUE' | 'ERR_OUT_OF_RANGE'
 
-/** An option that is wrong: Node's own code, what was expected, and what came. */
-export function invalidOption(code: ArgumentErrorCode, name: string, expected: string, received: unknown): Error {
-  const message = `The "${name}" option must be ${expected}. Received ${describe(received)}`
+/** An option that is wrong: Node's own code, what was expected, and what came; `kindOf` it where that may be a secret. */
+export function invalidOption(
+  code: ArgumentErrorCode,
+  name: string,
+  expected: string,
+  received: unknown,
+  came = describe(received),
+): Error {
+  const message = `The "${name}" option must be ${expected}. Received ${came}`
   const error = code === 'ERR_OUT_OF_RANGE' ? new RangeError(message) : new TypeError(message)
   return Object.assign(error, { code })
 }
 
-/** In Node's words. An object is named but never shown: what came instead of a client may hold a secret. */
 function describe(value: unknown): string {
+  const kind = kindOf(value)
+  return kind.startsWith('type ') ? `${kind} (${inspect(value, { maxStringLength: 25 })})` : kind
+}
+
+/** In Node's words, without the value. An object is only ever named: what came instead of a client may hold a secret. */
+export function kindOf(value: unknown): string {
   if (value === undefined || value === null) return String(value)
   if (typeof value === 'function') return `function ${value.name}`
   if (typeof value === 'object') return nameOf(value)
-  return `type ${typeof value} (${inspect(value, { maxStringLength: 25 })})`
+  return `type ${typeof value}`
 }

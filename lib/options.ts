@@ -1,4 +1,4 @@
-import type { ChecksumAlgorithm, CreateMultipartUploadCommandInput, PutObjectCommandInput } from '@aws-sdk/client-s3'
+import type { CreateMultipartUploadCommandInput, PutObjectCommandInput } from '@aws-sdk/client-s3'
 import type { PartSizes } from './part-size.js'
 
 /** What is used of a client: `S3Client`, `S3`, or anything else with their `send` and `config`. */
@@ -34,87 +34,39 @@ export interface ResumePoint {
 /** Which unfinished upload of the key is to be resumed; `true` where there is but one. */
 export type Resume = true | { UploadId: string; offset?: undefined } | ResumePoint
 
-type Params = PutObjectCommandInput & CreateMultipartUploadCommandInput
-type Given<K extends keyof Params> = { [P in K]?: Params[P] | undefined }
-type Not<K extends string> = { [P in K]?: undefined }
-/** The one, or the other, or neither. */
-type Either<A extends keyof Params, B extends keyof Params> = (Given<A> & Not<B>) | (Not<A> & Given<B>)
-/** Both, or neither. */
-type Both<A extends keyof Params, B extends keyof Params> = Not<A | B> | { [P in A | B]: NonNullable<Params[P]> }
-
-type Grants = 'GrantFullControl' | 'GrantRead' | 'GrantReadACP' | 'GrantWriteACP'
-type CustomerKey = 'SSECustomerAlgorithm' | 'SSECustomerKey'
-type ServerKey = 'ServerSideEncryption' | 'SSEKMSKeyId' | 'SSEKMSEncryptionContext' | 'BucketKeyEnabled'
-type Condition = 'IfMatch' | 'IfNoneMatch'
-type Retention = 'ObjectLockMode' | 'ObjectLockRetainUntilDate'
-type Checksum = 'ChecksumType' | 'ChecksumAlgorithm'
-type Exclusive = 'ACL' | Grants | CustomerKey | 'SSECustomerKeyMD5' | ServerKey | Condition | Retention | Checksum
-
-type Encryption =
-  | (Given<ServerKey> & Not<CustomerKey | 'SSECustomerKeyMD5'>)
-  | (Both<'SSECustomerAlgorithm', 'SSECustomerKey'> & Given<'SSECustomerKeyMD5'> & Not<ServerKey>)
-
-type Checksums =
-  | (Not<'ChecksumType'> & Given<'ChecksumAlgorithm'>)
-  | {
-      ChecksumType: 'FULL_OBJECT'
-      ChecksumAlgorithm?: Exclude<ChecksumAlgorithm, 'SHA1' | 'SHA256'> | undefined
-    }
-  | {
-      ChecksumType: 'COMPOSITE'
-      ChecksumAlgorithm?: Exclude<ChecksumAlgorithm, 'CRC64NVME'> | undefined
-    }
-
-type Length =
-  | {
-      /**
-       * The exact number of bytes that the stream must have, those before a `resume` point included. One more or one fewer
-       * is `ERR_S3_LENGTH`, and nothing is published. Also chooses `partSize`, as `expectedSize` does, and is the `total` of
-       * `progress`.
-       * @default unknown
-       */
-      ContentLength?: number | undefined
-      expectedSize?: undefined
-    }
-  | {
-      ContentLength?: undefined
-      /**
-       * About how many bytes will come. Only a hint: it raises `partSize` to the smallest whole MiB with which so many
-       * bytes fit in `maxParts`.
-       * @default unknown
-       */
-      expectedSize?: number | undefined
-    }
-
-/** What a stream into an upload that is there already may still say: Create took all else, and nothing changes it. */
-type Later = 'Bucket' | 'Key' | 'ExpectedBucketOwner' | 'RequestPayer' | CustomerKey | 'SSECustomerKeyMD5' | Condition
-type Resuming =
-  | { resume?: undefined }
-  | ({
-      /**
-       * Goes on with an unfinished upload of this key. With `{ UploadId }`, or `true` where there is only one that may be
-       * this account's, the bytes come again from the start, and parts that S3 holds already are not sent; a part that
-       * differs is sent again. With a point of `resumePoint`, only the bytes from its `offset` on come: those before are
-       * taken to be the same. The parts are cut as the stored ones are, whatever `partSize` says.
-       *
-       * Until what is stored has been read, a failure leaves the upload as it was. After that it is this stream's, to be
-       * completed, or removed unless `leavePartsOnError`. What CreateMultipartUpload took, such as `ContentType`, cannot
-       * be given again.
-       *
-       * Fails with `ERR_S3_RESUME`, and leaves the upload, where there is no such one or more than one, where its parts are
-       * irregular, or where they are not what the point says.
-       * https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html
-       * @default undefined: a new upload
-       */
-      resume?: Resume | undefined
-    } & Not<Exclude<keyof Params, Later | 'Body' | 'ContentLength' | 'ContentMD5' | `Checksum${string}`>> &
-      Not<Checksum>)
-
-interface Own {
+/**
+ * What `s3Writable` takes: a client, every parameter of PutObject and CreateMultipartUpload but `Body`, in S3's own
+ * spelling, and, in camelCase, what belongs to the stream. `null` is as if it were left out, except for `client`, `Bucket`
+ * and `Key`. Options that exclude or need each other are refused by name when the stream is made.
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html
+ */
+export interface S3WritableOptions
+  extends Omit<PutObjectCommandInput & CreateMultipartUploadCommandInput, 'Bucket' | 'Key' | 'Body' | 'ContentLength'> {
   /** The S3 client to send with: its credentials, region, retries and middleware. Never destroyed by the stream. */
   client: S3ClientLike
   Bucket: string
   Key: string
+  /**
+   * The exact number of bytes that the stream must have, those before a `resume` point included. One more or one fewer
+   * is `ERR_S3_LENGTH`, and nothing is published. Also chooses `partSize`, as `expectedSize` does, and is the `total` of
+   * `progress`.
+   * @default unknown
+   */
+  ContentLength?: number | undefined
+  /**
+   * About how many bytes will come. Only a hint: it raises `partSize` to the smallest whole MiB with which so many
+   * bytes fit in `maxParts`. Not together with `ContentLength`.
+   * @default unknown
+   */
+  expectedSize?: number | undefined
+  /**
+   * The most bytes that the stream may have, those before a `resume` point included. The byte that is one too many is
+   * `ERR_S3_LENGTH`, and nothing is published: for uploads by strangers. A whole number, 0 or more, and no less than
+   * `ContentLength` or `expectedSize`.
+   * @default none
+   */
+  maxSize?: number | undefined
   /**
    * Bytes in a part; the last part may be smaller. An object of at most this many bytes is sent by one PutObject.
    * A whole number from 5 MiB to 5 GiB, or to what a Buffer holds (4 GiB on Node 20).
@@ -161,6 +113,22 @@ interface Own {
    */
   leavePartsOnError?: boolean | undefined
   /**
+   * Goes on with an unfinished upload of this key. With `{ UploadId }`, or `true` where there is only one that may be
+   * this account's, the bytes come again from the start, and parts that S3 holds already are not sent; a part that
+   * differs is sent again. With a point of `resumePoint`, only the bytes from its `offset` on come: those before are
+   * taken to be the same. The parts are cut as the stored ones are, whatever `partSize` says. `false` begins a new one.
+   *
+   * Until what is stored has been read, a failure leaves the upload as it was. After that it is this stream's, to be
+   * completed, or removed unless `leavePartsOnError`. What CreateMultipartUpload took, such as `ContentType`, cannot
+   * be given again.
+   *
+   * Fails with `ERR_S3_RESUME`, and leaves the upload, where there is no such one or more than one, where its parts are
+   * irregular, or where they are not what the point says.
+   * https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html
+   * @default undefined: a new upload
+   */
+  resume?: Resume | false | undefined
+  /**
    * The last word before the object appears: called once every part is stored, and awaited. What it throws is what the
    * stream fails with, and nothing is published.
    * @default none
@@ -178,32 +146,15 @@ interface Own {
   highWaterMark?: number | undefined
 }
 
-type S3Params = Omit<Params, keyof Own | Exclusive | 'Body' | 'ContentLength'>
-
-/**
- * What `s3Writable` takes: a client, every parameter of PutObject and CreateMultipartUpload but `Body`, in S3's own
- * spelling, and, in camelCase, what belongs to the stream.
- * https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
- * https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html
- */
-export type S3WritableOptions = Own &
-  S3Params &
-  Length &
-  Either<'ACL', Grants> &
-  Either<'IfMatch', 'IfNoneMatch'> &
-  Both<'ObjectLockMode', 'ObjectLockRetainUntilDate'> &
-  Encryption &
-  Checksums &
-  Resuming
-
 /** Options as the rest of the library uses them: checked, with the defaults in place. */
 export interface CheckedOptions {
   client: S3ClientLike
   Bucket: string
   Key: string
-  /** S3's own parameters, `Bucket` and `Key` among them; nothing that is undefined. */
+  /** S3's own parameters, `Bucket` and `Key` among them; nothing that is undefined or null. */
   s3: Readonly<Record<string, unknown>>
   ContentLength: number | undefined
+  maxSize: number | undefined
   sizes: PartSizes
   maxParts: number
   equalParts: boolean

@@ -83,9 +83,9 @@ export class Upload {
   /** Takes what there is room for, and says how many bytes that was. Throws what makes the stream impossible. */
   write(chunk: Uint8Array): number {
     this.#throwIfAborting()
-    const { ContentLength = Number.POSITIVE_INFINITY } = this.#options
+    const { maxSize = Number.POSITIVE_INFINITY, ContentLength: most = maxSize } = this.#options
     const come = this.#parts.before.size + this.#cutter.size + chunk.length
-    if (come > ContentLength) throw this.#wrongLength(`${come} or more`)
+    if (come > most) throw this.#wrongLength(`${come} or more`)
     let taken: number
     try {
       taken = this.#cutter.take(chunk)
@@ -100,7 +100,8 @@ export class Upload {
   /** Takes text whole, and says how many bytes it became; undefined where it must be made a chunk for `write` first. */
   writeText(text: string, encoding: BufferEncoding): number | undefined {
     this.#throwIfAborting()
-    if (this.#options.ContentLength !== undefined || this.#digest.reads) return undefined
+    const { ContentLength, maxSize = ContentLength } = this.#options
+    if (maxSize !== undefined || this.#digest.reads) return undefined
     return this.#cutter.takeText(text, encoding)
   }
 
@@ -243,7 +244,9 @@ export class Upload {
   }
 
   #wrongLength(came: string): Error {
-    const why = `ContentLength is ${this.#options.ContentLength}, but the stream has ${came} bytes. Nothing is published`
+    const { maxSize, ContentLength } = this.#options
+    const limit = ContentLength === undefined ? `maxSize is ${maxSize}` : `ContentLength is ${ContentLength}`
+    const why = `${limit}, but the stream has ${came} bytes. Nothing is published`
     return this.#requests.error('ERR_S3_LENGTH', why, { UploadId: this.UploadId })
   }
 }

@@ -21,7 +21,7 @@ t.test('what CreateMultipartUpload took cannot be given again', async (t) => {
   }
   for (const [name, value] of Object.entries({ ...taken, ChecksumAlgorithm: 'CRC32', ChecksumType: 'FULL_OBJECT' })) {
     for (const resume of [true, { UploadId: 'u' }, point]) {
-      const message = `The "${name}" option must be left out where "resume" is given: CreateMultipartUpload took it, and it cannot be changed.`
+      const message = `The "${name}" option must be left out: "resume" is given, and what CreateMultipartUpload took cannot be changed.`
       t.throws(() => check({ resume, [name]: value }), { code: VALUE, message: new RegExp(`^${message}`) })
     }
   }
@@ -44,13 +44,21 @@ t.test('what Complete, and every request, takes may be given', async (t) => {
   t.same(resume, { UploadId: 'u' })
   t.equal(s3.IfNoneMatch, '*')
   t.equal('ContentLength' in s3, false)
-  t.equal(check({ resume: undefined, ContentType: 'text/plain' }).resume, undefined)
+})
+
+t.test('false, null and undefined are no resume, and what CreateMultipartUpload takes may be given', async (t) => {
+  for (const resume of [false, null, undefined]) {
+    const { s3, resume: checked } = check({ resume, ContentType: 'text/plain' })
+    t.equal(s3.ContentType, 'text/plain')
+    t.equal(checked, undefined)
+  }
+  t.same(check({ resume: { UploadId: 'u', offset: null, partSize: null } }).resume, { UploadId: 'u' })
 })
 
 t.test('a resume that names no upload is refused', async (t) => {
   const expected =
-    'The "resume" option must be true, an object with an UploadId, or what resumePoint\\(\\) resolved with'
-  for (const resume of [false, 'u', 1, null, {}, { uploadId: 'u' }, { UploadId: 1 }]) {
+    'The "resume" option must be true, false, an object with an UploadId, or what resumePoint\\(\\) resolved with'
+  for (const resume of ['u', 1, {}, { uploadId: 'u' }, { UploadId: 1 }, { UploadId: null }]) {
     t.throws(() => check({ resume }), { code: TYPE, message: new RegExp(`^${expected}\\. Received `) }, String(resume))
   }
   t.throws(() => check({ resume: { UploadId: '' } }), {
@@ -68,7 +76,7 @@ t.test('a point must be whole, and a hash of the whole does not go with it', asy
   t.throws(() => check({ resume: { ...point, parts: 0 } }), { code: RANGE, message: /"resume.parts" option/ })
   t.throws(() => check({ resume: { ...point, parts: undefined } }), { code: TYPE, message: /"resume.parts" option/ })
   for (const name of ['ContentMD5', 'ChecksumMD5', 'ChecksumSHA1', 'ChecksumSHA256', 'ChecksumSHA512']) {
-    const message = new RegExp(`"${name}" option must be left out where "resume" has an offset`)
+    const message = new RegExp(`"${name}" option must be left out: "resume" has an offset`)
     t.throws(() => check({ resume: point, [name]: 'x' }), { code: VALUE, message })
     t.ok(check({ resume: { UploadId: 'u' }, [name]: 'x' }))
   }

@@ -18,34 +18,55 @@ export function refused(): void {
   s3Writable({ ...good, partsize: 1 })
   // @ts-expect-error not a number
   s3Writable({ ...good, partSize: '8MiB' })
-  // @ts-expect-error an exact length and a guess
-  s3Writable({ ...good, ContentLength: 1, expectedSize: 1 })
-  // @ts-expect-error both conditions
-  s3Writable({ ...good, IfMatch: '"e"', IfNoneMatch: '*' })
-  // @ts-expect-error a canned ACL and a grant
-  s3Writable({ ...good, ACL: 'private', GrantRead: 'id=1' })
-  // @ts-expect-error the store's key and the customer's
-  s3Writable({ ...good, SSECustomerAlgorithm: 'AES256', SSECustomerKey: 'k', ServerSideEncryption: 'aws:kms' })
-  // @ts-expect-error a customer's key without its algorithm
-  s3Writable({ ...good, SSECustomerKey: 'k' })
-  // @ts-expect-error a lock without a date
-  s3Writable({ ...good, ObjectLockMode: 'GOVERNANCE' })
-  // @ts-expect-error SHA-256 is of the parts only
-  s3Writable({ ...good, ChecksumType: 'FULL_OBJECT', ChecksumAlgorithm: 'SHA256' })
-  // @ts-expect-error CRC-64/NVME is of the whole only
-  s3Writable({ ...good, ChecksumType: 'COMPOSITE', ChecksumAlgorithm: 'CRC64NVME' })
   // @ts-expect-error a client is an object with send and config
   s3Writable({ ...good, client: {} })
-  // @ts-expect-error Create took it
-  s3Writable({ ...good, resume: true, ContentType: 'text/plain' })
-  // @ts-expect-error Create declared it
-  s3Writable({ ...good, resume: { UploadId: 'u' }, ChecksumType: 'FULL_OBJECT' })
   // @ts-expect-error a point has parts
   s3Writable({ ...good, resume: { UploadId: 'u', offset: 1 } })
   // @ts-expect-error no upload is named
   s3Writable({ ...good, resume: {} })
   // @ts-expect-error result may not be there yet
   s3Writable(good).result.ETag
+}
+
+/** The options are an interface, so that a library of its own can take them, or some of them. */
+interface Extended extends S3WritableOptions {
+  userId: string
+}
+interface Fewer extends Omit<S3WritableOptions, 'client' | 'Bucket'> {
+  partSize: number
+}
+type Chosen = Pick<S3WritableOptions, 'Key' | 'ContentType' | 'resume'>
+
+export function wrapped(
+  extended: Extended,
+  fewer: Fewer,
+  chosen: Chosen,
+  some: Partial<S3WritableOptions>,
+): S3Writable[] {
+  const { userId, ...rest } = extended
+  const without: Omit<S3WritableOptions, 'client'> = {
+    Bucket: userId,
+    Key: 'k',
+    ContentType: 'text/plain',
+    partSize: 1,
+  }
+  // @ts-expect-error a misspelling is one in a part of the options, too
+  const misspelt: Partial<S3WritableOptions> = { partsize: 1 }
+  const required: Required<Pick<S3WritableOptions, 'partSize'>> = { partSize: 1 }
+  const name: keyof S3WritableOptions = 'ServerSideEncryption'
+  const byName: S3WritableOptions[typeof name] = 'aws:kms'
+  // @ts-expect-error Bucket and client are not among them
+  s3Writable({ ...fewer, Key: 'k' })
+  return [
+    s3Writable(extended),
+    s3Writable(rest),
+    s3Writable({ client, ...without }),
+    s3Writable({ client, Bucket: 'b', ...fewer }),
+    s3Writable({ ...good, ...chosen }),
+    s3Writable({ ...good, ...some, ...good }),
+    s3Writable({ ...good, ...misspelt, ...required, ServerSideEncryption: byName }),
+    s3Writable({ ...some, client, Bucket: 'b', Key: 'k' }),
+  ]
 }
 
 export function taken(): void {
@@ -69,6 +90,7 @@ export function taken(): void {
     { ...good, resume: { UploadId: 'u' }, ChecksumSHA256: 'x', SSECustomerAlgorithm: 'AES256', SSECustomerKey: 'k' },
     { ...good, resume: { UploadId: 'u', offset: 1, parts: 1, partSize: 1 }, ExpectedBucketOwner: '1' },
     { ...good, resume: undefined, ContentType: 'text/plain' },
+    { ...good, resume: false, ContentType: 'text/plain' },
     { ...good, resume: RetainUntil.valueOf() > 1 ? { UploadId: 'u' } : undefined },
     { ...good, ContentType: undefined, partSize: undefined, signal: undefined, ChecksumType: undefined },
     {
