@@ -37,6 +37,8 @@ export class S3Writable extends Writable {
   #sinceTurn = 0
   #result: S3WritableResult | undefined
   #done: Promise<S3WritableResult> | undefined
+  /** Why something may be left of an upload that was destroyed without an error, on which this would hang. */
+  #left: Error | undefined
 
   /**
    * @throws TypeError or RangeError, with Node's `code`, where an option is wrong.
@@ -76,13 +78,18 @@ export class S3Writable extends Writable {
    * optional, and a rejection that nobody handles is no unhandled rejection.
    */
   done(): Promise<S3WritableResult> {
-    this.#done ??= finished(this).then(() => {
-      // Node takes a stream that was ended and then destroyed for finished.
-      if (this.#result === undefined || !this.writableFinished) throw destroyedEarly()
-      return this.#result
-    })
+    this.#done ??= this.#finished()
     this.#done.catch(() => {})
     return this.#done
+  }
+
+  /**
+   * As `fs.WriteStream` has it: ends the stream, and calls back once the object is there, or with what the stream failed
+   * with. Of a stream that is closed already, soon.
+   */
+  close(callback?: Callback): void {
+    this.end()
+    if (callback) settle(this.done(), callback)
   }
 
   /** For `await using`: an upload that has not finished is aborted. Rejects where something of it may be left. */
@@ -92,7 +99,8 @@ export class S3Writable extends Writable {
     const closed = finished(this).catch(() => {})
     this.destroy(error)
     await closed
-    if (error.cleanupError !== undefined) throw error.cleanupError
+    const left = error.cleanupError ?? this.#left
+    if (left !== undefined) throw left
   }
 
   /** A tick after the constructor: what was aborted before may still be given to `pipeline`, which hears of it then. */
@@ -143,8 +151,28 @@ export class S3Writable extends Writable {
     void this.#upload.abort(reason).then(({ cleanupError, left, result }) => {
       this.#result ??= result
       if (error !== null) tell(error, { cleanupError, UploadId: left })
-      process.nextTick(callback, error ?? cleanupError ?? null)
+      else this.#left = cleanupError
+      process.nextTick(callback, error ?? this.#toEmit(cleanupError))
     })
+  }
+
+  /** An `error` that nobody listens for ends the process, which nobody who destroys without an error means. */
+  #toEmit(cleanupError: Error | undefined): Error | null {
+    if (cleanupError === undefined || this.listenerCount('error') > 0) return cleanupError ?? null
+    process.emitWarning(cleanupError)
+    return null
+  }
+
+  async #finished(): Promise<S3WritableResult> {
+    try {
+      await finished(this)
+      // Node takes a stream that was ended and then destroyed for finished.
+      if (this.#result === undefined || !this.writableFinished) throw destroyedEarly()
+      return this.#result
+    } catch (error) {
+      if (error !== this.#left) tell(error as Error, { cleanupError: this.#left })
+      throw error
+    }
   }
 
   async #takeUp(): Promise<void> {
@@ -201,7 +229,7 @@ function destroyedEarly(): Error {
 }
 
 /** On a tick of its own, so that what a callback throws is not taken for a rejection. */
-function settle(promise: Promise<void>, callback: Callback): void {
+function settle(promise: Promise<unknown>, callback: Callback): void {
   promise.then(
     () => process.nextTick(callback),
     (error) => process.nextTick(callback, error),

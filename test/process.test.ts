@@ -69,6 +69,14 @@ t.test('where a part fails while nobody writes, and Abort fails too, the process
   await remove(t, Bucket)
 })
 
+t.test('where it is destroyed without an error, nobody listens and Abort fails, the process goes on', async (t) => {
+  const { ended, Bucket } = await ending(t, 'nobody listens', ({ operation }) =>
+    operation === 'AbortMultipartUpload' ? denied : undefined,
+  )
+  t.match(ended, /may be left\. AccessDenied/)
+  await remove(t, Bucket)
+})
+
 t.test('a process that is killed leaves one upload, which is listed by its UploadId', async (t) => {
   const Bucket = await makeBucket(t)
   const args = ['--import', 'tsx', PROGRAM, 'it is killed', endpoint.href, Bucket]

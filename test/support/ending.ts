@@ -97,6 +97,16 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
     await new Promise((resolve) => stream.on('close', resolve))
     throw stream.errored
   },
+  'nobody listens': async () => {
+    const warnings: Error[] = []
+    process.on('warning', (warning) => 'Bucket' in warning && warnings.push(warning))
+    const stream = upload()
+    stream.write(bytes(P + 1))
+    await once(stream, 'upload')
+    stream.destroy()
+    await closed
+    throw warnings[0]
+  },
   'it is killed': async () => {
     const stream = upload()
     open.push(bytes(P + 1))
