@@ -9,48 +9,14 @@ import { partSizeFor, partSizes } from '../lib/part-size.js'
 import { begun } from './support/begun.js'
 import { bytes, MiB, P } from './support/bytes.js'
 import { runProgram, s3Env } from './support/program.js'
+import { blocks, program, README } from './support/readme.js'
 import { endpoint, head, makeBucket, s3Client } from './support/store.js'
 
 const ROOT = join(import.meta.dirname, '..')
-const README = readFileSync(join(ROOT, 'README.md'), 'utf8')
-const blocks = [...README.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, language = '', code = '']) => ({
-  language,
-  code,
-}))
-
-/** What a reader has from the lines above a block; a block that says it itself does not get it. */
-const GIVEN = {
-  client: 'const client = new S3Client()',
-  source: "const source = createReadStream('talk.webm')",
-}
-const IMPORTS = {
-  'node:child_process': ['spawn'],
-  'node:events': ['once'],
-  'node:fs': ['createReadStream'],
-  'node:stream': ['PassThrough'],
-  'node:stream/promises': ['pipeline'],
-  '@aws-sdk/client-s3': ['S3Client'],
-  '@aws-sdk/lib-storage': ['Upload'],
-  's3-writable': ['resumePoint', 's3Writable', 'S3WritableError'],
-}
-
 const TALK = bytes(12 * MiB)
 /** What a command or a block that resumes goes on with. */
 const stopped = (t: Test, Bucket: string) =>
   begun(s3Client(t), Bucket, { 1: TALK.subarray(0, P) }, { Key: 'talk.webm' })
-
-function program(block: string): string {
-  const declares = (name: string): boolean =>
-    new RegExp(`^(import .*|(await using|const) )\\b${name}\\b`, 'm').test(block)
-  const uses = (code: string, name: string): boolean => new RegExp(`\\b${name}\\b`).test(code)
-  const given = Object.entries(GIVEN).filter(([name]) => uses(block, name) && !declares(name))
-  const code = [...given.map(([, line]) => line), block].join('\n')
-  const imports = Object.entries(IMPORTS).map(([from, names]) => {
-    const needed = names.filter((name) => uses(code, name) && !declares(name))
-    return needed.length === 0 ? '' : `import { ${needed.join(', ')} } from '${from}'\n`
-  })
-  return `${imports.join('')}${code}\nexport {}\n`
-}
 
 t.test('every TypeScript block of the README compiles, runs, and makes the object that it names', async (t) => {
   const programs = blocks.filter(({ language }) => language === 'ts').map(({ code }) => program(code))

@@ -116,6 +116,19 @@ t.test('logs: a new object after so many bytes or so much time, and no line is l
   t.same([`${await read(Bucket, 'slow/000001.log')}`, `${await read(Bucket, 'slow/000002.log')}`], ['one\n', 'two\n'])
 })
 
+t.test('logs: where an object fails while no line comes, the next line goes into the next object', async (t) => {
+  const logs = startRecipe('logs', ['no-such-bucket-here', 'a/', '1000000000', '60000'])
+  let told = ''
+  logs.stderr?.setEncoding('utf8').on('data', (text) => {
+    told += text
+  })
+  logs.stdin?.write(`${'x'.repeat(9 * MiB)}\n`)
+  while (!told.includes('a/000001.log is lost')) await once(logs.stderr ?? logs, 'data')
+  logs.stdin?.end('two\n')
+  t.same(await once(logs, 'close'), [1, null])
+  t.match(told, 'a/000002.log is lost')
+})
+
 t.test('tee: the same bytes in a file and in S3; without S3 there is no file', async (t) => {
   const Bucket = await makeBucket(t)
   const file = join(t.testdir(), 'copy')

@@ -37,10 +37,12 @@ const tick = setInterval(() => {
   if (log !== undefined && !log.stream.writableNeedDrain && Date.now() >= log.until) close()
 }, 100)
 for await (const line of createInterface({ input: process.stdin })) {
+  // An object that failed is told of; the lines go on in the next.
+  if (log?.stream.destroyed) close()
   log ??= opened()
   log.size += Buffer.byteLength(line) + 1
-  // An object that failed is told of; the lines go on in the next.
-  if (!log.stream.write(`${line}\n`)) await once(log.stream, 'drain').catch(close)
+  log.stream.write(`${line}\n`)
+  if (log.stream.writableNeedDrain) await once(log.stream, 'drain').catch(close)
   if (log !== undefined && log.size >= Number(bytes)) close()
 }
 clearInterval(tick)
