@@ -6,7 +6,7 @@ import { type Earlier, earlierPart } from './earlier.js'
 import type { S3WritableError, ServiceException } from './errors.js'
 import { allOf, type StoredPart } from './integrity.js'
 import { pagesOfParts, type UnfinishedUpload, uploadsUnder } from './list.js'
-import type { CheckedOptions, ResumePoint, S3ClientLike, S3WritableOptions } from './options.js'
+import type { CheckedOptions, ResumePoint, S3ClientLike } from './options.js'
 import { type Declared, verifiedWhole } from './parameters.js'
 import { partSizes, partSizesOf } from './part-size.js'
 import { Requests } from './requests.js'
@@ -38,7 +38,7 @@ export interface ResumePointOptions
 export async function resumePoint({ UploadId, ...object }: ResumePointOptions): Promise<ResumePoint> {
   if (UploadId !== undefined) checkName('UploadId', UploadId)
   const resume = UploadId === undefined ? true : { UploadId }
-  const options = checkOptions({ ...object, resume } as S3WritableOptions)
+  const options = checkOptions({ ...object, resume })
   const found = await takeUp(options, new AbortController().signal)
   if (found instanceof Comparison) throw found.gone
   const run = withoutHole(found)

@@ -4,6 +4,7 @@ import { completeUpload, putObject, type S3WritableResult } from './commit.js'
 import type { Earlier } from './earlier.js'
 import type { S3WritableError } from './errors.js'
 import { allOf, type Whole } from './integrity.js'
+import { wrongLength } from './length.js'
 import type { CheckedOptions } from './options.js'
 import { NOTHING, type Part, PartCutter } from './part-cutter.js'
 import { CutError, type PartSizes } from './part-size.js'
@@ -83,9 +84,7 @@ export class Upload {
   /** Takes what there is room for, and says how many bytes that was. Throws what makes the stream impossible. */
   write(chunk: Uint8Array): number {
     this.#throwIfAborting()
-    const { maxSize = Number.POSITIVE_INFINITY, ContentLength: most = maxSize } = this.#options
-    const come = this.#parts.before.size + this.#cutter.size + chunk.length
-    if (come > most) throw this.#wrongLength(`${come} or more`)
+    this.#checkLength(this.#parts.before.size + this.#cutter.size + chunk.length, false)
     let taken: number
     try {
       taken = this.#cutter.take(chunk)
@@ -119,8 +118,7 @@ export class Upload {
     const { crc, size } = this.#cutter
     const came = { crc, size }
     const whole = allOf([this.#parts.before, came])
-    const { ContentLength = whole.size } = this.#options
-    if (ContentLength !== whole.size) throw this.#wrongLength(`${whole.size}`)
+    this.#checkLength(whole.size, true)
     const wrong = this.#digest.verify(whole.crc)
     if (wrong !== undefined) throw this.#requests.error('ERR_S3_INTEGRITY', wrong, { UploadId: this.UploadId })
     const last = this.#cutter.end()
@@ -243,10 +241,8 @@ export class Upload {
     if (this.#state.at === 'aborting') throw this.#state.reason
   }
 
-  #wrongLength(came: string): Error {
-    const { maxSize, ContentLength } = this.#options
-    const limit = ContentLength === undefined ? `maxSize is ${maxSize}` : `ContentLength is ${ContentLength}`
-    const why = `${limit}, but the stream has ${came} bytes. Nothing is published`
-    return this.#requests.error('ERR_S3_LENGTH', why, { UploadId: this.UploadId })
+  #checkLength(size: number, isWhole: boolean): void {
+    const wrong = wrongLength(this.#options, size, isWhole)
+    if (wrong !== undefined) throw this.#requests.error('ERR_S3_LENGTH', wrong, { UploadId: this.UploadId })
   }
 }
