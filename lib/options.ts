@@ -98,11 +98,12 @@ export interface S3WritableOptions
    */
   unsignedPayload?: boolean | undefined
   /**
-   * How long one request may stand still, in milliseconds: none of its bytes taken by the socket, and no answer after
-   * the last. It is then cancelled and sent again, as often as the client's `maxAttempts`; after that the stream fails
-   * with `ERR_S3_STALLED`. A slow request that moves is never cancelled. Must be longer than what the system's socket
+   * How long one request may stand still, in milliseconds: none of its bytes taken by the socket, and no byte of an answer
+   * come. It is then cancelled and sent again, as often as the client's `maxAttempts`; after that the stream fails with
+   * `ERR_S3_STALLED`. A slow request or answer that moves is never cancelled. Must be longer than what the system's socket
    * buffers (some MiB) take to empty. A whole number from 0, which is for ever, to 2,147,483,647.
-   * @default 120,000
+   * https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+   * @default 120,000; for CompleteMultipartUpload, over which S3 may take minutes, 300,000
    */
   stallTimeout?: number | undefined
   /**
