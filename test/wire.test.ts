@@ -103,17 +103,21 @@ t.test('every body comes with its length, and no framing', async (t) => {
 })
 
 t.test("a body that the client's own middleware has replaced is left as it is", async (t) => {
-  const client = s3Client(t)
-  client.middlewareStack.add(
-    (next) => (args) => {
-      const request = args.request as { body?: unknown }
-      if (!(request.body instanceof Uint8Array)) return next(args)
-      return next({ ...args, request: { ...request, body: Readable.from([request.body]) } })
-    },
-    { step: 'finalizeRequest', priority: 'low' },
-  )
-  const Bucket = await makeBucket(t)
-  const upload = s3Writable({ client, Bucket, Key: 'k', partSize: P, unsignedPayload: true })
-  await pipeline(zeros(2 * P), upload)
-  t.equal((await stored(Bucket, 'k')).size, 2 * P)
+  for (const [step, unsignedPayload] of [
+    ['finalizeRequest', true],
+    ['build', false],
+  ] as const) {
+    const client = s3Client(t)
+    client.middlewareStack.add(
+      (next) => (args) => {
+        const request = args.request as { body?: unknown }
+        if (!(request.body instanceof Uint8Array)) return next(args)
+        return next({ ...args, request: { ...request, body: Readable.from([request.body]) } })
+      },
+      { step: step as 'build', priority: 'low' },
+    )
+    const Bucket = await makeBucket(t)
+    await pipeline(zeros(2 * P), s3Writable({ client, Bucket, Key: 'k', partSize: P, unsignedPayload }))
+    t.equal((await stored(Bucket, 'k')).size, 2 * P)
+  }
 })
