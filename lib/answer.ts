@@ -2,16 +2,20 @@ import { Readable, Transform, type TransformCallback } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 
+/** The same moment by this machine's clock and by that of whoever answered, whose header `Date` has whole seconds; in ms. */
+export interface Clock {
+  here: number
+  s3: number
+}
+
 /** One attempt at a request, and how far its answer came. */
 export interface Attempt {
   /** When it was sent, by this machine's clock, in ms. */
   sent: number
-  /** When the head of its answer came, by this machine's clock, in ms. */
-  answered?: number
+  /** When the head of its answer came, by this machine's clock and by that of whoever answered, in ms. */
+  clock?: Clock
   /** The HTTP status of its answer. */
   status?: number
-  /** The clock of whoever answered, in ms: the header `Date`, which has whole seconds. */
-  date?: number
   /** Whether the answer came to its end. */
   ended: boolean
   /** S3's own error code, from the body of the answer. */
@@ -71,10 +75,9 @@ export function hasBegunAnswer({ status = 0, ended }: Attempt): boolean {
  */
 export async function readAnswer(answer: HttpAnswer, attempt: Attempt, reading: Reading): Promise<void> {
   const { statusCode, headers, body } = answer
-  attempt.answered = Date.now()
   attempt.status = statusCode
-  const date = Date.parse(headers.date ?? '')
-  if (!Number.isNaN(date)) attempt.date = date
+  const s3 = Date.parse(String(headers.date))
+  if (!Number.isNaN(s3)) attempt.clock = { here: Date.now(), s3 }
   reading.onBytes()
   // Most answers have no body, and that need not be waited for.
   if (!isStream(body) || headers['content-length'] === '0') {

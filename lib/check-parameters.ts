@@ -82,7 +82,12 @@ function checkMetadata(metadata: unknown): void {
     const expected = 'an object of names and strings'
     throw invalidOption('ERR_INVALID_ARG_TYPE', 'Metadata', expected, metadata, kindOf(metadata))
   }
+  const names = new Set<string>()
   for (const [name, value] of Object.entries(metadata as object)) {
+    if (names.size === names.add(name.toLowerCase()).size) {
+      const expected = 'an object whose names differ by more than upper and lower case, which HTTP does not tell apart'
+      throw invalidOption('ERR_INVALID_ARG_VALUE', 'Metadata', expected, name)
+    }
     if (!TOKEN.test(name)) {
       const expected = "an object whose names are of letters, digits and !#$%&'*+-.^_`|~, as those of HTTP headers are"
       throw invalidOption('ERR_INVALID_ARG_VALUE', 'Metadata', expected, name)

@@ -105,7 +105,7 @@ export async function completeUpload(
   }
   const listed = parts.map((part) => part.listed)
   const attempts: Attempt[] = []
-  const again = (): Promise<boolean> => shouldSendAgain(requests, commit, attempts)
+  const again = (): Promise<boolean> => shouldSendAgain(requests, UploadId, proof, attempts)
   const answer = await completeOrRecover(requests, commit, attempts, () =>
     requests.complete(UploadId, listed, whole, { signal, attempts, again }),
   )
@@ -144,7 +144,10 @@ async function confirm(requests: Requests, commit: Commit, answer: Answer): Prom
   const checksum = wrongChecksum(answer, proof.checksums())
   if (checksum !== undefined) throw wrong(checksum)
   const { ETag } = answer
-  if (ETag && (UploadId === undefined || hasOurETag(answer, requests, proof) || hasOurChecksum(answer, proof))) {
+  if (
+    ETag &&
+    (UploadId === undefined || hasOurETag({ ...answer, ETag }, requests, proof) || hasOurChecksum(answer, proof))
+  ) {
     return { ...answer, ETag }
   }
   const { VersionId } = answer
@@ -172,9 +175,9 @@ async function confirm(requests: Requests, commit: Commit, answer: Answer): Prom
 }
 
 /** Also where none can be: an ETag that is no MD5 says nothing. */
-function hasOurETag(answer: Answer, requests: Requests, { ETag }: Proof): boolean {
+function hasOurETag(answer: Answer & { ETag: string }, requests: Requests, { ETag }: Proof): boolean {
   const ours = isOpaque(answer, requests.names.Bucket) ? undefined : ETag()
-  return ours === undefined || ours === bare(answer.ETag ?? '')
+  return ours === undefined || ours === bare(answer.ETag)
 }
 
 function proofOf(requests: Requests, parts: StoredPart[], { crc, size }: Whole): Proof {

@@ -103,15 +103,15 @@ async function afterComplete(
     if (atWork || leaveParts || isSilent) return 'unknown'
     const removed = await removeUpload(requests, UploadId, limit).catch(() => undefined)
     const after = await headObject(requests, limit)
-    if (removed === false || isOther(before, after)) return after
+    if (removed === false || after === 'unknown' || isOther(before, after)) return after
     return removed === undefined ? 'unknown' : 'nothing'
   }
 }
 
 /** Whether the object has changed: an old one may hold the same bytes in the same parts. */
 function isOther(before: HeadResult, after: HeadResult): boolean {
-  if (typeof before !== 'object' || typeof after !== 'object') return before === 'nothing'
-  return !isSame(before.head, after.head)
+  if (typeof after !== 'object') return false
+  return before === 'nothing' || (typeof before === 'object' && !isSame(before.head, after.head))
 }
 
 /**
@@ -120,7 +120,8 @@ function isOther(before: HeadResult, after: HeadResult): boolean {
  */
 export async function shouldSendAgain(
   requests: Requests,
-  { UploadId = '', proof }: Commit,
+  UploadId: string,
+  proof: Proof,
   attempts: readonly Attempt[],
 ): Promise<boolean> {
   if (attempts.some(hasBegunAnswer)) return false

@@ -4,7 +4,7 @@ import type {
   PutObjectCommandOutput,
 } from '@aws-sdk/client-s3'
 import { persistently } from './abort.js'
-import type { Attempt } from './answer.js'
+import type { Attempt, Clock } from './answer.js'
 import { answeredStatus, isRefused } from './errors.js'
 import { bare, type Checksums, checksumIn, wrongChecksum } from './integrity.js'
 import type { Params } from './parameters.js'
@@ -25,12 +25,6 @@ export interface Proof {
   before?: HeadResult | undefined
 }
 
-/** The same moment by S3's clock and by this machine's, in ms. */
-export interface Clock {
-  s3: number
-  here: number
-}
-
 /** What HeadObject tells; nothing also where there is an object that may not be looked at. */
 export type HeadResult = { head: HeadObjectCommandOutput; clock: Clock | undefined } | 'nothing' | 'refused' | 'unknown'
 
@@ -42,9 +36,7 @@ export async function headObject(requests: Requests, limit: AbortSignal, more?: 
   const attempts: Attempt[] = []
   try {
     const head = await persistently(limit, () => requests.head(limit, more, attempts))
-    const { date, answered } = attempts.at(-1) ?? {}
-    const clock = date === undefined || answered === undefined ? undefined : { s3: date, here: answered }
-    return { head, clock }
+    return { head, clock: attempts.at(-1)?.clock }
   } catch (error) {
     if (!isRefused(error)) return 'unknown'
     return answeredStatus(error) === 404 ? 'nothing' : 'refused'
@@ -91,7 +83,7 @@ export function mayBeOurs(
   const least = since?.(clock)
   if (least !== undefined && Number(head.LastModified ?? least) < least) return false
   if (before === 'unknown' || (typeof before === 'object' && isSame(before.head, head))) return false
-  const theirs = Object.entries(head.Metadata ?? {}).map(([name, value]) => [name.toLowerCase(), value.trim()])
+  const theirs = Object.entries({ ...head.Metadata }).map(([name, value]) => [name.toLowerCase(), value.trim()])
   const found: Record<string, string | undefined> = Object.fromEntries(theirs)
   // A header has no space around its value, and some stores keep none that is empty.
   return Object.entries(Metadata).every(([name, value]) => (found[name.toLowerCase()] ?? '') === value.trim())

@@ -200,8 +200,8 @@ export class Requests {
   }
 }
 
-/** By the clock of whoever answered, which has whole seconds. */
+/** When the last attempt was sent, by the clock of whoever answered it, which has whole seconds. */
 function whenSent(attempts: readonly Attempt[]): number | undefined {
-  const { date, sent, answered = sent } = attempts.at(-1) ?? { sent: 0 }
-  return date === undefined ? undefined : date - (answered - sent) - 1000
+  const [last] = attempts.slice(-1)
+  return last?.clock && last.clock.s3 - (last.clock.here - last.sent) - 1000
 }

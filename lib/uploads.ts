@@ -1,7 +1,7 @@
 import type { Part } from '@aws-sdk/client-s3'
 import { removeUpload } from './abort.js'
 import { checkClient, checkName, checkOptions } from './check-options.js'
-import { describeCause } from './errors.js'
+import { S3WritableError } from './errors.js'
 import { pagesOfParts, type UnfinishedUpload, uploadsUnder } from './list.js'
 import type { S3ClientLike } from './options.js'
 import { Requests } from './requests.js'
@@ -38,7 +38,10 @@ export async function* listUploads(options: ListUploadsOptions): AsyncGenerator<
   const { client, Bucket, Prefix = '' } = options
   checkClient(client)
   checkName('Bucket', Bucket)
-  const requests = new Requests({ ...checkOptions({ client, Bucket, Key: 'any' }), Key: Prefix, s3: { Bucket } }, never)
+  const requests = new Requests(
+    { ...checkOptions({ client, Bucket, Key: 'any' }), Key: Prefix, s3: { Bucket } },
+    () => false,
+  )
   let deeper = false
   const yielded = new Set<string>()
   for await (const upload of uploadsUnder(requests, Prefix, limit)) {
@@ -73,17 +76,13 @@ export async function* listParts(options: UploadOptions): AsyncGenerator<Part, v
  */
 export async function abortUpload(options: UploadOptions): Promise<boolean> {
   const requests = requestsOf(options)
-  const signal = limit()
   try {
-    return await removeUpload(requests, options.UploadId, signal)
+    return await removeUpload(requests, options.UploadId, limit())
   } catch (cause) {
-    if (cause !== signal.reason) throw cause
-    const why = `upload ${options.UploadId} could not be removed within ${LIMIT / 1000} s. ${describeCause(cause)}`
-    throw requests.error('ERR_S3_REQUEST', why, {
-      UploadId: options.UploadId,
-      operation: 'AbortMultipartUpload',
-      cause,
-    })
+    if (cause instanceof S3WritableError) throw cause
+    const { UploadId } = options
+    const why = `parts of upload ${UploadId} were still there after ${LIMIT / 1000} s of removing it`
+    throw requests.error('ERR_S3_REQUEST', why, { UploadId, operation: 'AbortMultipartUpload', cause })
   }
 }
 
@@ -92,9 +91,7 @@ function limit(): AbortSignal {
 }
 
 /** What looks and removes goes on until it is done. */
-const never = (): boolean => false
-
 function requestsOf({ client, Bucket, Key, UploadId }: UploadOptions): Requests {
   checkName('UploadId', UploadId)
-  return new Requests(checkOptions({ client, Bucket, Key }), never)
+  return new Requests(checkOptions({ client, Bucket, Key }), () => false)
 }

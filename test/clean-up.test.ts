@@ -3,7 +3,7 @@ import t from 'tap'
 import { abortUpload, type S3WritableError, s3Writable } from '../lib/index.js'
 import { bytes, P } from './support/bytes.js'
 import { failureOf } from './support/failure.js'
-import { s3Error, smallStore } from './support/small-store.js'
+import { s3Error, smallStore, xml } from './support/small-store.js'
 
 const place = { Bucket: 'b', Key: 'k', partSize: P }
 
@@ -64,4 +64,17 @@ t.test('abortUpload says whether there was such an upload', async (t) => {
   const upload = { client: store.client, Bucket: 'b', Key: 'k', UploadId: 'u1' }
   t.equal(await abortUpload(upload), true)
   t.equal(await abortUpload(upload), false)
+})
+
+t.test('abortUpload ends with an error where the store lists parts for ever', async (t) => {
+  const store = await smallStore(t, {
+    ListParts: ({ response }) => xml(response, 200, '<R><Part><PartNumber>1</PartNumber></Part></R>'),
+  })
+  const upload = { client: store.client, Bucket: 'b', Key: 'k', UploadId: 'u1' }
+  await t.rejects(abortUpload(upload), {
+    code: 'ERR_S3_REQUEST',
+    operation: 'AbortMultipartUpload',
+    UploadId: 'u1',
+    message: 's3://b/k: parts of upload u1 were still there after 30 s of removing it',
+  })
 })

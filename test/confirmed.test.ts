@@ -117,6 +117,16 @@ t.test('without an ETag in the answer, HeadObject gives it, unless it says somet
   }
 })
 
+t.test('without an ETag anywhere, nothing proves the object', async (t) => {
+  const store: SmallStore = await smallStore(t, {
+    UploadPart: ({ response }) => response.writeHead(200, { etag: '"opaque"' }).end(),
+    [COMPLETE]: ({ response }) =>
+      xml(response, 200, '<CompleteMultipartUploadResult><ETag/></CompleteMultipartUploadResult>'),
+    HeadObject: ({ response }) => response.writeHead(200, { 'content-length': SIZES[COMPLETE].length }).end(),
+  })
+  await t.rejects(sent(store, COMPLETE), { code: 'ERR_S3_INTEGRITY', message: /answered without an ETag/ })
+})
+
 t.test('any answer with another checksum than ours is an error, of CRC-32 or of one that was given', async (t) => {
   const sha256 = (data: Buffer): string => createHash('sha256').update(data).digest('base64')
   const given = { ChecksumSHA256: sha256(SIZES.PutObject) }

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import t from 'tap'
 import { answeredStatus, describeCause, invalidOption, S3WritableError } from '../lib/errors.js'
 
@@ -49,4 +50,21 @@ t.test('a status counts as answered where S3’s exception came with it', async 
   t.equal(answeredStatus(failed(Object.assign(new Error('aborted'), { $metadata }))), undefined)
   t.equal(answeredStatus(failed(undefined)), undefined)
   t.equal(answeredStatus(null), undefined)
+})
+
+t.test('a cause holds no secret, in its message, its stack, its own causes and those that it joins', async (t) => {
+  const secret = (): Error =>
+    Object.assign(new Error('x-amz-security-token: SECRET\nSignature=SECRET, authorization: SECRET SECRET'), {
+      $response: { headers: 'SECRET' },
+      config: 'SECRET',
+      code: 'ECONNRESET',
+    })
+  const cause = new AggregateError([secret(), 'x-amz-security-token=SECRET&more'], 'both', { cause: secret() })
+  const error = new S3WritableError('ERR_S3_REQUEST', 'why', { Bucket: 'b', Key: 'k', cause })
+  t.notMatch(inspect(error, { depth: 20, showHidden: true }), /SECRET/)
+  t.match(error.cause, { name: 'AggregateError', message: 'both', errors: [{ code: 'ECONNRESET' }, /more$/] })
+  t.ok(error.cause instanceof AggregateError)
+  const loop = new Error('loop')
+  loop.cause = loop
+  t.ok(new S3WritableError('ERR_S3_REQUEST', 'why', { Bucket: 'b', Key: 'k', cause: loop }).cause)
 })

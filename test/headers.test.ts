@@ -30,6 +30,7 @@ const REFUSED: [params: object, code: string, message: string][] = [
     `The "Metadata" option must be an object whose names are of letters, digits and !#$%&'*+-.^_\`|~, as those of HTTP headers are. Received type string ('naïve')`,
   ],
   [{ Metadata: { 'two words': 'x' } }, VALUE, "Received type string ('two words')"],
+  [{ Metadata: { run: '1', Run: '2' } }, VALUE, 'differ by more than upper and lower case'],
   [{ Metadata: { '': 'x' } }, VALUE, "Received type string ('')"],
   [{ Metadata: { title: undefined } }, TYPE, 'The "Metadata.title" option must be a string. Received undefined'],
   [{ Metadata: { title: null } }, TYPE, 'Received null'],

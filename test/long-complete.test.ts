@@ -123,6 +123,23 @@ t.test('a silent Complete is looked after before it is sent again', async (t) =>
   )
 })
 
+t.test('who may not list the parts sends a silent Complete again, unless the object is there', async (t) => {
+  for (const made of [false, true]) {
+    const store = await smallStore(t, {
+      [COMPLETE]: async ({ seen }) => {
+        if (seen.attempt > 1) return 'as usual'
+        if (made) store.complete('k')
+        return await new Promise(() => {})
+      },
+      ListParts: ({ response }) => s3Error(response, 403, 'AccessDenied'),
+    })
+    const upload = s3Writable({ client: store.client, ...place, stallTimeout })
+    upload.end(data)
+    t.equal((await upload.done()).ETag, store.objects.get('k')?.ETag)
+    t.equal(store.of(COMPLETE).length, made ? 1 : 2)
+  }
+})
+
 t.test('a silent Complete that is carried out meanwhile is a success, and nothing is aborted', async (t) => {
   const store = await smallStore(
     t,

@@ -71,6 +71,17 @@ t.test('a client that answers nothing, as a mock without answers, is told by nam
   }
 })
 
+t.test('an error that knows of no attempts counts as one, beside those that stood still', async (t) => {
+  let sent = 0
+  const client = {
+    config: { maxAttempts: 3 },
+    send: () => (++sent === 1 ? new Promise(() => {}) : Promise.reject(new Error('No'))),
+  }
+  const upload = s3Writable({ client, ...place, stallTimeout: 10 })
+  upload.end('x')
+  await t.rejects(upload.done(), { code: 'ERR_S3_REQUEST', $metadata: { attempts: 2 } })
+})
+
 t.test('an answer without end is broken off', async (t) => {
   for (const status of [200, 502]) {
     for (const operation of ['PutObject', 'CreateMultipartUpload', 'ListMultipartUploads', 'CompleteMultipartUpload']) {

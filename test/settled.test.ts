@@ -1,6 +1,7 @@
 import t from 'tap'
 import { type S3WritableOptions, type S3WritableResult, s3Writable } from '../lib/index.js'
 import { bytes, KiB, MiB, P } from './support/bytes.js'
+import { failureOf } from './support/failure.js'
 import { type Answer, type SmallStore, s3Error, smallStore, xml } from './support/small-store.js'
 
 const SIZES = { PutObject: bytes(KiB), CompleteMultipartUpload: bytes(6 * MiB) }
@@ -139,6 +140,63 @@ t.test('an object with other metadata is not ours', async (t) => {
   }
 })
 
+t.test('a store that tells no time is taken by its bytes, and by what was there before', async (t) => {
+  const timeless: Answer = ({ response }) => {
+    response.removeHeader('date')
+    response.sendDate = false
+    return 'as usual'
+  }
+  const head: Answer = ({ response }) => {
+    const object = store.objects.get('k')
+    const headers = object && { etag: object.ETag, 'content-length': object.size }
+    response.removeHeader('date')
+    response.sendDate = false
+    response.writeHead(object === undefined ? 404 : 200, headers).end()
+  }
+  let store: SmallStore
+  for (const operation of OPERATIONS) {
+    const lost = after(() => store, cut)
+    store = await smallStore(t, {
+      CreateMultipartUpload: timeless,
+      [operation]: inTurn(lost, says(412, 'PreconditionFailed')),
+      HeadObject: head,
+    })
+    t.equal((await sent(store, operation, { IfNoneMatch: '*' })).ETag, store.objects.get('k')?.ETag)
+  }
+  // The same bytes, made by somebody else, before an upload that a lifecycle rule removes.
+  store = await smallStore(t, {
+    CreateMultipartUpload: timeless,
+    [COMPLETE]: inTurn(cut, says(404, 'NoSuchUpload')),
+    HeadObject: head,
+  })
+  store.parts = new Map()
+  const { length } = SIZES[COMPLETE]
+  for (const [n, from] of [0, P].entries())
+    store.part(n + 1, SIZES[COMPLETE].subarray(from, Math.min(length, from + P)))
+  store.complete('k')
+  await t.rejects(sent(store, COMPLETE), { name: 'NoSuchUpload' })
+})
+
+t.test('an object without a date is taken by its bytes', async (t) => {
+  const store: SmallStore = await smallStore(t, {
+    PutObject: inTurn(
+      after(() => store, cut),
+      says(412, 'PreconditionFailed'),
+    ),
+    HeadObject: ({ response }) => response.writeHead(200, { etag: String(store.objects.get('k')?.ETag) }).end(),
+  })
+  t.equal((await sent(store, 'PutObject')).ETag, store.objects.get('k')?.ETag)
+})
+
+t.test('where the upload cannot be removed either, it stays open whether the object is there', async (t) => {
+  const store = await smallStore(
+    t,
+    { [COMPLETE]: cut, AbortMultipartUpload: says(403, 'AccessDenied') },
+    { maxAttempts: 1 },
+  )
+  t.match(await failureOf(sent(store, COMPLETE)), { operation: COMPLETE, objectMayExist: true, cleanupError: Error })
+})
+
 t.test('after a lost answer the result has what HeadObject tells', async (t) => {
   const told = {
     'x-amz-version-id': 'v7',
@@ -183,15 +241,19 @@ t.test('HeadObject is asked first, and again where it has no answer', async (t) 
 })
 
 t.test('where HeadObject is never answered, the error says that the object may be there', async (t) => {
-  const silent = { [COMPLETE]: cut, HeadObject: cut, ListParts: cut }
-  const store: SmallStore = await smallStore(t, silent, { maxAttempts: 1 })
-  await t.rejects(sent(store, COMPLETE), {
-    code: 'ERR_S3_REQUEST',
-    operation: COMPLETE,
-    objectMayExist: true,
-    message: /Whether S3 made the object could not be found out: it may be there/,
-  })
-  t.equal(store.of('AbortMultipartUpload').length, 0)
+  const open = async (operation: Operation): Promise<void> => {
+    const silent = { [operation]: cut, HeadObject: cut, ListParts: cut }
+    const store: SmallStore = await smallStore(t, silent, { maxAttempts: 1 })
+    await t.rejects(sent(store, operation), {
+      code: 'ERR_S3_REQUEST',
+      operation,
+      objectMayExist: true,
+      message: /Whether S3 made the object could not be found out: it may be there/,
+    })
+    t.equal(store.of('AbortMultipartUpload').length, 0)
+  }
+  // Each takes all of its 30 s.
+  await Promise.all(OPERATIONS.map(open))
 })
 
 t.test('where HeadObject is refused, the first error stands and says so', async (t) => {

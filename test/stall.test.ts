@@ -106,6 +106,14 @@ t.test('Complete that is carried out and never once answered is a success, becau
   t.match(tried.upload.result, { size: SIZES.large.length, parts: 3, ETag: /-3"$/ })
 })
 
+t.test('a request that stood still and is then refused counts all of its attempts', async (t) => {
+  const { error } = await send(t, 'large', ({ operation, PartNumber, attempt }) => {
+    if (operation !== 'UploadPart' || PartNumber !== 2) return undefined
+    return attempt === 1 ? { do: 'swallow' } : denied
+  })
+  t.match(error, { name: 'AccessDenied', PartNumber: 2, $metadata: { attempts: 2 } })
+})
+
 t.test('a slow request that moves is never cancelled', async (t) => {
   // The system's socket buffers hold some MiB: what is not seen to move takes less than stallTimeout to leave them.
   const data = bytes(24 * MiB)
