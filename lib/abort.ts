@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isPage } from './answer.js'
 import type { S3WritableResult } from './commit.js'
 import { describeCause, isRefused, S3WritableError, type ServiceException } from './errors.js'
 import type { Requests } from './requests.js'
@@ -61,7 +62,7 @@ async function endUpload(requests: Requests, underWay: UnderWay): Promise<Aborte
     if (created !== undefined) UploadId = await within(limit, orNothing(created))
     await within(limit, ended)
     if (leaveParts) return { left: UploadId }
-    if (UploadId !== undefined && mayBeThere) throw new Error('S3 may still be making the object of it')
+    if (UploadId !== undefined && mayBeThere) throw new Error('S3 may still be completing it, so it was not aborted')
     if (UploadId !== undefined) await removeUpload(requests, UploadId, limit, late)
     return {}
   } catch (cause) {
@@ -99,7 +100,9 @@ export async function removeUpload(
   late = false,
 ): Promise<boolean> {
   const wasThere = await abort(requests, UploadId, limit)
-  let left = await look(requests, UploadId, limit)
+  // Where the store does not say, there must be time to abort again.
+  const looking = AbortSignal.timeout(LIMIT / 2)
+  let left = await within(limit, look(requests, UploadId, looking))
   if (late && left !== 'parts') {
     await sleep(LATE, undefined, { signal: limit })
     if (left !== 'unknown') left = await look(requests, UploadId, limit)
@@ -129,16 +132,21 @@ export function longer(pause: number): number {
   return Math.min(LONGEST_PAUSE, pause * 2)
 }
 
+/** How often a request is sent that a 4xx answers which is not S3's: it may pass, or be there for ever. */
+const TRIES_AT_A_PAGE = 4
+
 /**
  * Sends again what S3 has not refused, beside the client's own attempts, until the limit: what ended the upload, a network
  * that was away for a while say, must not end its clean-up too.
  */
 export async function persistently<T>(limit: AbortSignal, send: () => Promise<T>): Promise<T> {
+  let pages = 0
   for (let pause = PAUSE; ; pause = longer(pause)) {
     try {
       return await send()
     } catch (error) {
-      if (isRefused(error) || limit.aborted) throw error
+      if (isPage(error)) pages++
+      if (isRefused(error) || pages === TRIES_AT_A_PAGE || limit.aborted) throw error
       // Its end tells less than what went wrong.
       await sleep(pause, undefined, { signal: limit }).catch(() => {
         throw error

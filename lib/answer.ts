@@ -20,7 +20,7 @@ export interface Attempt {
   ended: boolean
   /** S3's own error code, from the body of the answer. */
   Code?: string
-  /** Whether nobody got all of it: there was no connection, or its body had not all been sent. */
+  /** Whether the server cannot have got the whole request: there was no connection, or its body had not all been sent. */
   unsent?: boolean
 }
 
@@ -37,13 +37,16 @@ export interface Reading {
   most: number
   /** Hears that some bytes of the answer have come. */
   onBytes: () => void
-  /** Whether the answer says if there is an object: it is never asked for again once it has begun. */
+  /** Whether the request is Complete: once its answer has begun, it must not be sent again. */
   commits: boolean
 }
 
 /** Complete's answer is short; only white space makes it long. */
 const KEPT = 64 * 1024
 const SPACE = /\s+/g
+/** Of a page that is compressed, say. */
+const UNREADABLE = /[\p{Cc}\ufffd]+/gu
+const NOT_S3 = 'NotAnS3Answer'
 const HTML = /^\s*<(?:!doctype\s+)?html\b/i
 
 /**
@@ -100,16 +103,25 @@ function isStream(body: unknown): body is NodeJS.ReadableStream {
 }
 
 function codeIn(xml: string): string | undefined {
-  return /<Error\b[^>]*>.*?<Code>\s*([^<\s]+)\s*<\/Code>/s.exec(xml)?.[1]
+  return /<(?:\w+:)?Error\b[^>]*>.*?<(?:\w+:)?Code\b[^>]*>\s*(?:<!\[CDATA\[)?\s*([\w.-]+)/s.exec(xml)?.[1]
 }
 
-/** Such as a balancer's page. Keeps the status, by which the client decides whether to send the request again. */
+/** Such as a balancer's page. Keeps the status and `Retry-After`, by which the client decides whether and when to try again. */
 function notS3({ statusCode, headers }: HttpAnswer, text: string): Error {
-  const server = headers.server === undefined ? 'something that does not name itself' : headers.server
+  const server = headers.server ?? 'a server that does not name itself'
   const title = /<title>(.*?)<\/title>/is.exec(text)?.[1] ?? text
-  const about = title.replace(SPACE, ' ').trim().slice(0, 80)
+  const about = title.replace(SPACE, ' ').replace(UNREADABLE, '?').trim().slice(0, 80)
   const error = new Error(`HTTP ${statusCode} from ${server}, not an S3 answer: "${about}"`)
-  return Object.assign(error, { name: 'NotAnS3Answer', $metadata: { httpStatusCode: statusCode } })
+  Object.assign(error, { name: NOT_S3, $metadata: { httpStatusCode: statusCode } })
+  const after = headers['retry-after']
+  if (after === undefined) return error
+  return Object.defineProperty(error, '$response', { value: { statusCode, headers: { 'retry-after': after } } })
+}
+
+/** Whether it is the error of an answer with a 4xx that S3 did not give. */
+export function isPage(error: unknown): boolean {
+  const { name, $metadata } = Object(Object(error).cause) as { name?: string; $metadata?: { httpStatusCode?: number } }
+  return name === NOT_S3 && Number($metadata?.httpStatusCode) < 500
 }
 
 /** Lets the bytes of an answer through, up to a limit, and notes its end. */

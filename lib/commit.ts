@@ -14,17 +14,8 @@ import {
 } from './integrity.js'
 import { type Commit, recoverObject, shouldSendAgain } from './lost-answer.js'
 import { givenChecksums } from './parameters.js'
-import {
-  type Answer,
-  contradiction,
-  hasOurChecksum,
-  headObject,
-  mayBeOurs,
-  type Proof,
-  provenObject,
-  resultFromHead,
-} from './proof.js'
-import type { Requests, SentBody } from './requests.js'
+import { type Answer, contradiction, hasOurChecksum, headObject, headOnce, type Proof, provenObject } from './proof.js'
+import { type Requests, type SentBody, TOLERANCE } from './requests.js'
 
 /** Everything S3 answered about the object, and what this module knows of it. */
 export interface S3WritableResult extends Omit<Answer, 'Bucket' | 'Key' | 'ETag' | 'Location'> {
@@ -57,8 +48,8 @@ export async function putObject(requests: Requests, sent: SentBody, isOver: () =
     size,
     ETag: () => md5(sent.body),
     checksums: () => ({ ...givenChecksums(requests.s3), ChecksumCRC32: [crc32Base64(sent.crc)] }),
-    // By S3's clock at the moment of this look, less what has gone by since; both dates have whole seconds.
-    since: (clock) => clock && clock.s3 - (clock.here - began) - 2000,
+    // By S3's clock at the moment of the look, less what has gone by since.
+    since: (clock) => clock && clock.s3 - (clock.here - began) - TOLERANCE,
     ...metadataOf(requests),
   }
   const attempts: Attempt[] = []
@@ -92,9 +83,8 @@ export async function completeUpload(
   if (missing !== undefined) throw requests.error('ERR_S3_INTEGRITY', missing, { UploadId })
   const { begun } = requests
   const proof: Proof = { ...proofOf(requests, parts, whole), since: () => begun, ...metadataOf(requests) }
-  // Of an upload that was begun at a time nobody told, only another object than the one that is there now can be.
-  if (begun === undefined)
-    proof.before = await headObject(requests, AbortSignal.any([signal, AbortSignal.timeout(LIMIT)]))
+  // Where nothing tells when the upload was begun, the object that is there now is an old one.
+  if (requests.isResumed && begun === undefined) proof.before = await headOnce(requests, signal)
   const commit: Commit = {
     operation: 'CompleteMultipartUpload',
     UploadId,
@@ -154,15 +144,15 @@ async function confirm(requests: Requests, commit: Commit, answer: Answer): Prom
   const limit = AbortSignal.timeout(ETag ? CONFIRMATION : LIMIT)
   const found = await headObject(requests, limit, { VersionId })
   if (!ETag) {
-    const known = typeof found === 'object' && mayBeOurs(found, proof) ? found.head : undefined
-    const against = known && contradiction(known, proof)
-    if (against !== undefined) throw wrong(against)
-    const told = known && resultFromHead(known, proof.ETag())
-    if (told !== undefined) return { ...answer, ...told }
-    throw requests.error('ERR_S3_INTEGRITY', `${operation} was answered without an ETag`, { operation, UploadId })
+    const proven = provenObject(found, proof)
+    if (proven !== undefined) return { ...answer, ...proven }
+    const why = `${operation} was answered without an ETag, and HeadObject does not prove that the object is ours`
+    throw requests.error('ERR_S3_INTEGRITY', why, { operation, UploadId })
   }
   // S3 said that it made the object; whoever consumes it may have removed it already.
   if (typeof found !== 'object') return { ...answer, ETag }
+  // Of another object, which has been put in its place meanwhile, it says nothing.
+  if (found.head.ETag !== undefined && bare(found.head.ETag) !== bare(ETag)) return { ...answer, ETag }
   const against = contradiction(found.head, proof)
   if (against !== undefined) throw wrong(against)
   if (!hasOurChecksum(found.head, proof)) {
@@ -174,16 +164,18 @@ async function confirm(requests: Requests, commit: Commit, answer: Answer): Prom
   return { ...answer, ETag }
 }
 
-/** Also where none can be: an ETag that is no MD5 says nothing. */
+/** Whether it is that of our parts; true also where that cannot be known, as under KMS or a customer's key. */
 function hasOurETag(answer: Answer & { ETag: string }, requests: Requests, { ETag }: Proof): boolean {
   const ours = isOpaque(answer, requests.names.Bucket) ? undefined : ETag()
   return ours === undefined || ours === bare(answer.ETag)
 }
 
 function proofOf(requests: Requests, parts: StoredPart[], { crc, size }: Whole): Proof {
+  const composite = compositeChecksum(parts)
   const checksums = (): Checksums => ({
     ...givenChecksums(requests.s3),
-    ChecksumCRC32: [compositeChecksum(parts), crc === undefined ? undefined : crc32Base64(crc)],
+    // Some stores leave out the number of parts.
+    ChecksumCRC32: [composite, composite?.split('-')[0], crc === undefined ? undefined : crc32Base64(crc)],
   })
   return { size, ETag: () => multipartETag(parts), checksums }
 }

@@ -1,6 +1,6 @@
 import type { Aborted } from './abort.js'
 import { isThere } from './commit.js'
-import type { S3WritableError } from './errors.js'
+import { addToMessage, type S3WritableError } from './errors.js'
 import type { StoredPart } from './integrity.js'
 import { type Part, PartCutter } from './part-cutter.js'
 import type { CutError, PartSizes } from './part-size.js'
@@ -44,7 +44,7 @@ export class Comparison {
     const found = (await isThere(this.#requests, this.#parts, { crc, size }))
       ? 'It is made of these very bytes: the upload was completed, and there is nothing left to do'
       : `It does not show that it is made of the ${size} bytes that came`
-    throw Object.assign(this.gone, { message: `${this.gone.message}. ${found}` })
+    throw addToMessage(this.gone, found)
   }
 
   async abort(): Promise<Aborted> {

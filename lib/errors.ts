@@ -83,7 +83,7 @@ export interface ServiceException {
   name?: string
   message?: string
   code?: string
-  errors?: unknown[]
+  errors?: { message?: unknown }[]
   /** Whose fault S3's own answer says it is; absent where no answer came, or came whole. */
   $fault?: 'client' | 'server'
   $metadata?: {
@@ -105,6 +105,8 @@ const NOT_IMPLEMENTED = 501
 
 /** Whether S3 answered that it will not; a server's error, and no answer, leave open what it did. */
 export function isRefused(error: unknown): boolean {
+  // One of our own making, which no repetition mends.
+  if (Object(error).cause === undefined) return true
   const status = answeredStatus(error) ?? 500
   return status === NOT_IMPLEMENTED || (status < 500 && !LATER.includes(status))
 }
@@ -115,13 +117,21 @@ export function describeCause(cause: unknown): string {
   if (!isError(cause)) return inspect(safeCause(cause))
   const { $metadata: meta = {}, errors, code } = cause as ServiceException
   // A connection tried over IPv4 and IPv6 fails with an AggregateError, whose own message is empty.
-  const message = cause.message || errors?.map((e) => (e as Error).message).join('; ') || code || 'no message'
+  const joined = Array.isArray(errors) ? errors.map((error) => String(error?.message ?? error)).join('; ') : ''
+  const message = cause.message || joined || code || 'no message'
   const facts = [
     meta.httpStatusCode === undefined ? '' : `HTTP ${meta.httpStatusCode}`,
     meta.requestId === undefined ? '' : `request ${meta.requestId}`,
     (meta.attempts ?? 1) > 1 ? `${meta.attempts} attempts` : '',
   ].filter((fact) => fact !== '')
   return `${cause.name}: ${withoutSecrets(message)}${facts.length > 0 ? ` (${facts.join(', ')})` : ''}`
+}
+
+/** Adds a sentence to what an error says, in its stack too, which is what most programs print. */
+export function addToMessage<E extends Error>(error: E, sentence: string): E {
+  const { message, stack = '' } = error
+  const more = `${message}. ${sentence}`
+  return Object.assign(error, { message: more, stack: stack.replace(message, () => more) })
 }
 
 type ArgumentErrorCode = 'ERR_INVALID_ARG_TYPE' | 'ERR_INVALID_ARG_VALUE' | 'ERR_OUT_OF_RANGE'

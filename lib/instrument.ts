@@ -22,8 +22,8 @@ export interface BodyHandling {
 
 /** How every attempt at a command is to be sent, and its answer read. */
 export interface Handling {
-  /** Notes an attempt that begins. Throws where none may begin any more. */
-  onAttempt: () => Attempt
+  /** Notes an attempt that begins, and the secrets in its headers. Throws where none may begin any more. */
+  onAttempt: (secrets: string[]) => Attempt
   answer: Reading
   /** Where the command has a body. */
   body?: BodyHandling | undefined
@@ -88,7 +88,7 @@ function prepare({ unsignedPayload, checksum, onTurn, onUrl }: BodyHandling): Mi
 
 function attempt({ onAttempt, answer, body }: Handling): Middleware {
   return (next) => async (args) => {
-    const noted = onAttempt()
+    const noted = onAttempt(secretsIn(args.request.headers))
     const request = body === undefined ? args.request : sliced(args.request, body)
     let result: Result
     try {
@@ -101,6 +101,15 @@ function attempt({ onAttempt, answer, body }: Handling): Middleware {
     await readAnswer(result.response, noted, answer)
     return result
   }
+}
+
+/** What a store, or what lies between, might repeat in an error. */
+function secretsIn(headers: HttpRequest['headers']): string[] {
+  const values = Object.entries(headers).flatMap(([name, value]) => {
+    if (/^authorization$/i.test(name)) return [value, value.replace(/^.*Signature=/, '')]
+    return /^x-amz-(security-token|s3session-token|.*customer-key)$/i.test(name) ? [value] : []
+  })
+  return values.filter((value) => value !== '')
 }
 
 function sliced(request: HttpRequest, { pace, onTaken, onSlices }: BodyHandling): HttpRequest {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { longer, look, PAUSE, removeUpload } from './abort.js'
+import { isGone, longer, look, PAUSE, removeUpload } from './abort.js'
 import { type Attempt, hasBegunAnswer, isNotCarriedOut } from './answer.js'
-import type { S3WritableError } from './errors.js'
+import { addToMessage, isRefused, type S3WritableError } from './errors.js'
 import { type Answer, type HeadResult, headObject, isSame, type Proof, provenObject } from './proof.js'
 import type { Requests } from './requests.js'
 
@@ -23,6 +23,8 @@ const LIMIT = 30_000
 /** How much of that S3 may take to answer what it made; less where the clean-up, which has as long, has begun. */
 const LOOKING = 25_000
 const LOOKING_FOR_CLEANUP = 12_000
+/** What a gateway answers that S3 kept waiting. */
+const GATEWAY_TIMEOUT = 504
 /** How long an upload that is still there is watched before it is removed: where S3 seems to be at work on it … */
 const PATIENCE = 18_000
 /** … and where nothing tells so. */
@@ -32,9 +34,10 @@ const IMPATIENCE = 1_000
  * The object that S3 made although the request for it failed with `failure`; throws that where it did not.
  *
  * 1. Where S3 answered each attempt, in its own words, that it will not, it did not.
- * 2. Otherwise the object and the upload tell: an upload that is gone was completed, or removed by somebody else, and the
+ * 2. Otherwise HeadObject and ListParts are asked. An upload that is gone was completed, or removed by somebody else, and the
  *    object that is there then proves to be ours or not. An object beside an upload that still has its parts is an old one.
- * 3. S3 may be at work on it at this moment, so this is asked for a while, the longer the more there is to tell so.
+ * 3. S3 may be at work on it at this moment, so they are asked again: for 18 s where it began to answer, stood still, or a
+ *    gateway gave up waiting for it, else for 1 s.
  * 4. An upload that is still there then is removed, which keeps S3 from completing it later, and then the object decides.
  * 5. Where S3 began to answer that it makes the object, or cannot be asked, it stays open: nothing is removed, and the
  *    error says that the object may be there.
@@ -45,29 +48,51 @@ export async function recoverObject(
   attempts: readonly Attempt[],
   failure: unknown,
 ): Promise<Answer & { ETag: string }> {
-  if (attempts.every(isNotCarriedOut)) throw failure
-  const { UploadId } = commit
+  const { UploadId, proof } = commit
+  if (isSettled(requests, UploadId, attempts, failure)) throw failure
   const found =
     UploadId === undefined
-      ? await headObject(requests, AbortSignal.timeout(LIMIT))
-      : await afterComplete(requests, commit, UploadId, attempts, failure)
-  if (found === 'unknown') throw open(failure)
-  if (found === 'refused') throw mayBeThere(failure, 'HeadObject is refused, so the object may be there')
-  const made = provenObject(found, commit.proof)
+      ? await afterPut(requests, proof)
+      : await afterComplete(requests, commit, UploadId, attempts, failure as S3WritableError)
+  if (found === 'unknown') throw open(failure as S3WritableError)
+  if (found === 'refused') throw addToMessage(failure as Error, 'HeadObject is refused, so the object may be there')
+  const made = provenObject(found, proof)
   if (made === undefined) throw failure
   return made
 }
 
-function open(failure: unknown): unknown {
-  const { UploadId } = failure as S3WritableError
-  const left = UploadId === undefined ? '' : `. If it is not, abort upload ${UploadId}, whose parts are left`
-  const why = `Whether S3 made the object could not be found out: it may be there${left}`
-  return Object.assign(mayBeThere(failure, why), { objectMayExist: true })
+/** Whether no attempt made the object, for sure. */
+function isSettled(
+  requests: Requests,
+  UploadId: string | undefined,
+  attempts: readonly Attempt[],
+  failure: unknown,
+): boolean {
+  // A client that does not run the middleware of a command notes no attempt.
+  if (UploadId !== undefined && requests.notesNothing) return isRefused(failure) && !isGone(failure)
+  return attempts.every(isNotCarriedOut)
 }
 
-function mayBeThere(failure: unknown, why: string): object {
-  const { message } = failure as Error
-  return Object.assign(failure as object, { message: `${message}. ${why}` })
+function open(failure: S3WritableError): S3WritableError {
+  const { UploadId } = failure
+  const left =
+    UploadId === undefined ? '' : `. Look for it, and if it is not there, abort upload ${UploadId}: its parts are left`
+  const why = `Whether S3 made the object could not be found out: it may be there${left}`
+  return Object.assign(addToMessage(failure, why), { objectMayExist: true })
+}
+
+/** S3 stores an object that it got whole, and may do so when the connection is gone. */
+async function afterPut(requests: Requests, proof: Proof): Promise<HeadResult> {
+  const limit = AbortSignal.timeout(LIMIT)
+  const until = performance.now() + IMPATIENCE
+  let found = await headObject(requests, limit)
+  const isUnproven = (): boolean =>
+    found === 'nothing' || (typeof found === 'object' && provenObject(found, proof) === undefined)
+  for (let pause = PAUSE; isUnproven() && performance.now() < until; pause = longer(pause)) {
+    await sleep(pause)
+    found = await headObject(requests, limit)
+  }
+  return found
 }
 
 /** The object once nothing of the upload is left that S3 could still make another of. */
@@ -76,21 +101,20 @@ async function afterComplete(
   commit: Commit,
   UploadId: string,
   attempts: readonly Attempt[],
-  failure: unknown,
+  failure: S3WritableError,
 ): Promise<HeadResult> {
   const { leaveParts, isOver, proof } = commit
   const limit = AbortSignal.timeout(LIMIT)
+  const looking = AbortSignal.timeout(isOver() ? LOOKING_FOR_CLEANUP : LOOKING)
   const atWork = attempts.some(hasBegunAnswer)
-  const isGone = attempts.at(-1)?.Code === 'NoSuchUpload'
-  const isPatient = (atWork || (failure as S3WritableError).code === 'ERR_S3_STALLED') && !isOver()
-  const until = performance.now() + (isPatient ? PATIENCE : IMPATIENCE)
-  const looking = AbortSignal.any([limit, AbortSignal.timeout(isOver() ? LOOKING_FOR_CLEANUP : LOOKING)])
+  const seemsAtWork = atWork || failure.code === 'ERR_S3_STALLED' || attempts.at(-1)?.status === GATEWAY_TIMEOUT
+  const until = performance.now() + (seemsAtWork && !isOver() ? PATIENCE : IMPATIENCE)
   for (let pause = PAUSE; ; pause = longer(pause)) {
     const before = await headObject(requests, looking)
-    const left = isGone ? 'gone' : await look(requests, UploadId, looking)
-    if (left === 'gone' && (before === 'refused' || provenObject(before, proof))) return before
-    if (left === 'gone') return await headObject(requests, limit)
-    if (left === 'nothing') {
+    const left = isGone(failure) ? 'gone' : await look(requests, UploadId, looking)
+    const isProven = provenObject(before, proof) !== undefined
+    if (left === 'gone') return isProven || before === 'refused' ? before : await headObject(requests, limit)
+    if (left === 'nothing' || (left === 'unknown' && isProven)) {
       // MinIO, whose client goes away while it completes, makes the object and may leave the upload without its parts.
       await removeUpload(requests, UploadId, limit).catch(() => {})
       return await headObject(requests, limit)
@@ -101,7 +125,8 @@ async function afterComplete(
     }
     const isSilent = before === 'unknown' && left === 'unknown'
     if (atWork || leaveParts || isSilent) return 'unknown'
-    const removed = await removeUpload(requests, UploadId, limit).catch(() => undefined)
+    // A Complete that S3 was about to carry out shows a moment after the Abort.
+    const removed = await removeUpload(requests, UploadId, limit, true).catch(() => undefined)
     const after = await headObject(requests, limit)
     if (removed === false || after === 'unknown' || isOther(before, after)) return after
     return removed === undefined ? 'unknown' : 'nothing'
@@ -125,7 +150,7 @@ export async function shouldSendAgain(
   attempts: readonly Attempt[],
 ): Promise<boolean> {
   if (attempts.some(hasBegunAnswer)) return false
-  const limit = AbortSignal.timeout(LIMIT)
+  const limit = AbortSignal.timeout(LOOKING_FOR_CLEANUP)
   const found = await headObject(requests, limit)
   const left = await look(requests, UploadId, limit)
   return left === 'parts' || (left === 'unknown' && provenObject(found, proof) === undefined)

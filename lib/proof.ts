@@ -21,21 +21,32 @@ export interface Proof {
   /** The least that its LastModified may be, by S3's clock, in ms; undefined where nothing tells. */
   since?: (clock: Clock | undefined) => number | undefined
   Metadata?: Record<string, string> | undefined
-  /** The object that was there before, where no time tells an old one. */
+  /** What was there before Complete, where it is not known when the upload was begun. */
   before?: HeadResult | undefined
 }
 
-/** What HeadObject tells; nothing also where there is an object that may not be looked at. */
+/** What HeadObject tells: `nothing` is HTTP 404, `refused` another answer that will not, `unknown` none. */
 export type HeadResult = { head: HeadObjectCommandOutput; clock: Clock | undefined } | 'nothing' | 'refused' | 'unknown'
 
 /** What of HeadObject's answer is in the answer of a request that makes an object, too. */
 const SHARED =
   /^(VersionId|Expiration|ServerSideEncryption|SSE.*|BucketKeyEnabled|RequestCharged|Checksum.*|\$metadata)$/
 
+/** Asks until there is an answer. */
 export async function headObject(requests: Requests, limit: AbortSignal, more?: Params): Promise<HeadResult> {
   const attempts: Attempt[] = []
+  return await told(attempts, () => persistently(limit, () => requests.head(limit, more, attempts)))
+}
+
+/** Asks once, as often as the client tries. */
+export async function headOnce(requests: Requests, signal: AbortSignal): Promise<HeadResult> {
+  const attempts: Attempt[] = []
+  return await told(attempts, () => requests.head(signal, {}, attempts))
+}
+
+async function told(attempts: Attempt[], ask: () => Promise<HeadObjectCommandOutput>): Promise<HeadResult> {
   try {
-    const head = await persistently(limit, () => requests.head(limit, more, attempts))
+    const head = await ask()
     return { head, clock: attempts.at(-1)?.clock }
   } catch (error) {
     if (!isRefused(error)) return 'unknown'
@@ -55,7 +66,7 @@ export function provenObject(found: HeadResult, proof: Proof): (Answer & { ETag:
 }
 
 /** Its ETag, HeadObject's or else the one that AWS's rule gives, and what else the answer to the request would have told. */
-export function resultFromHead(head: HeadObjectCommandOutput, known?: string): (Answer & { ETag: string }) | undefined {
+function resultFromHead(head: HeadObjectCommandOutput, known?: string): (Answer & { ETag: string }) | undefined {
   const { ETag = known && `"${known}"` } = head
   if (ETag === undefined) return undefined
   return { ...Object.fromEntries(Object.entries(head).filter(([name]) => SHARED.test(name))), ETag }
@@ -76,10 +87,7 @@ export function contradiction(head: HeadObjectCommandOutput, { size, checksums }
 }
 
 /** Whether nothing shows that the object is an older one, or another's: its time, its metadata, what was there before. */
-export function mayBeOurs(
-  { head, clock }: Exclude<HeadResult, string>,
-  { since, Metadata = {}, before }: Proof,
-): boolean {
+function mayBeOurs({ head, clock }: Exclude<HeadResult, string>, { since, Metadata = {}, before }: Proof): boolean {
   const least = since?.(clock)
   if (least !== undefined && Number(head.LastModified ?? least) < least) return false
   if (before === 'unknown' || (typeof before === 'object' && isSame(before.head, head))) return false

@@ -50,6 +50,8 @@ export class Requests {
   url = ''
   /** When Create was sent, by S3's clock, in ms: no object of this upload is older. Undefined where it is not known. */
   begun: number | undefined
+  /** Whether another stream began the upload. */
+  isResumed = false
 
   /** `isOver` is the end of all that makes something; removing and looking go on. */
   constructor(options: CheckedOptions, isOver: () => boolean) {
@@ -68,6 +70,7 @@ export class Requests {
   resume(declared: Declared, begun: number | undefined): void {
     this.#declared = Promise.resolve(declared)
     this.begun = begun
+    this.isResumed = true
   }
 
   async create(signal: AbortSignal): Promise<string> {
@@ -161,6 +164,11 @@ export class Requests {
     return this.#options.s3
   }
 
+  /** Whether the client runs no middleware of a command, so that nothing is known of the attempts. */
+  get notesNothing(): boolean {
+    return this.#sender.notesNothing
+  }
+
   get names(): { Bucket: string; Key: string } {
     return this.#sender.names
   }
@@ -200,8 +208,11 @@ export class Requests {
   }
 }
 
-/** When the last attempt was sent, by the clock of whoever answered it, which has whole seconds. */
+/** Dates have whole seconds, and those of a balancer or of another node may differ by some more. In ms. */
+export const TOLERANCE = 15_000
+
+/** When the last attempt was sent at the earliest, by the clock of whoever answered it. */
 function whenSent(attempts: readonly Attempt[]): number | undefined {
   const [last] = attempts.slice(-1)
-  return last?.clock && last.clock.s3 - (last.clock.here - last.sent) - 1000
+  return last?.clock && last.clock.s3 - (last.clock.here - last.sent) - TOLERANCE
 }

@@ -3,7 +3,7 @@ import { isGone, within } from './abort.js'
 import { checkName, checkOptions } from './check-options.js'
 import { Comparison } from './comparison.js'
 import { type Earlier, earlierPart } from './earlier.js'
-import type { S3WritableError, ServiceException } from './errors.js'
+import { addToMessage, type S3WritableError, type ServiceException } from './errors.js'
 import { allOf, type StoredPart } from './integrity.js'
 import { pagesOfParts, type UnfinishedUpload, uploadsUnder } from './list.js'
 import type { CheckedOptions, ResumePoint, S3ClientLike } from './options.js'
@@ -175,8 +175,7 @@ async function gone(
   signal: AbortSignal,
 ): Promise<Comparison> {
   const { resume, ContentLength, maxParts, equalParts } = options
-  const tell = (found: string): S3WritableError =>
-    Object.assign(error, { message: `${error.message}. ${found}` }) as S3WritableError
+  const tell = (found: string): S3WritableError => addToMessage(error, found)
   let there: HeadObjectCommandOutput
   let first: HeadObjectCommandOutput | undefined
   try {

@@ -11,23 +11,34 @@ const KEPT_METADATA = [
   'totalRetryDelay',
 ] as const
 
-/** The value of a header that is nobody's affair, in whatever text: of a request, of a canonical request, of a URL. */
-const SECRETS = [
-  /((?:proxy-)?authorization["']?\s*[:=]\s*)[^\n]+/gi,
-  /(x-amz-(?:security-token|server-side-encryption(?:-copy-source)?-customer-key(?:-md5)?)["']?\s*[:=]\s*)[^\s,;&"'<]+/gi,
-  /(x-amz-s3session-token["']?\s*[:=]\s*)[^\s,;&"'<]+/gi,
-  /(signature["']?\s*[:=]\s*)[^\s,;&"'<]+/gi,
+/** What may stand between the name of a header and its value, in a request, a URL, JSON or a listing of an object. */
+const BETWEEN = '["\']?\\s*[:=>]\\s*[["\'\\s]*'
+const NAMES = [
+  'x-amz-security-token',
+  'x-amz-s3session-token',
+  'x-amz-server-side-encryption(?:-copy-source)?-customer-key(?:-md5)?',
+  'signature',
+  'session-?token',
+  'secret-?access-?key',
+  'sse-?customer-?key',
 ]
-
-/** An error may be its own cause. */
-const DEPTH = 10
+/** Values that are nobody's affair, in whatever text they stand. */
+const SECRETS = [
+  new RegExp(`((?:proxy-)?authorization${BETWEEN})[^\\n]+`, 'gi'),
+  new RegExp(`((?:${NAMES.join('|')})${BETWEEN})[^\\s,;&"'<\\]]+`, 'gi'),
+]
 
 /** The SDK's advice to look at the answer, which is not taken over. */
 const ADVICE = /\s*Deserialization error: to see the raw response.*$/m
 
-/** A text without the values of secret headers. */
-export function withoutSecrets(text: string): string {
-  return SECRETS.reduce((text, secret) => text.replace(secret, '$1[left out]'), text.replace(ADVICE, ''))
+/** A text without the values of secret headers, and without these secrets wherever they stand. */
+export function withoutSecrets(text: unknown, secrets: Iterable<string> = []): string {
+  const safe = withoutThese(String(text).replace(ADVICE, ''), secrets)
+  return SECRETS.reduce((safe, secret) => safe.replace(secret, '$1[left out]'), safe)
+}
+
+export function withoutThese(text: string, secrets: Iterable<string>): string {
+  return [...secrets].reduce((safe, secret) => safe.replaceAll(secret, '[left out]'), text)
 }
 
 /** Also of another realm, such as a test runner's, where `instanceof` says no. */
@@ -40,32 +51,35 @@ export function isError(value: unknown): value is Error {
  * session token where that is, and the SDK puts the whole answer on the exception; so only what is known to be harmless is
  * taken over, at every depth. It is an instance of the same class.
  */
-export function safeCause(cause: unknown, depth = 0): unknown {
-  if (typeof cause === 'string') return withoutSecrets(cause)
+export function safeCause(
+  cause: unknown,
+  secrets: Iterable<string> = [],
+  copies = new Map<unknown, unknown>(),
+): unknown {
+  if (typeof cause === 'string') return withoutSecrets(cause, secrets)
   if (typeof cause !== 'object' || cause === null) return cause
-  if (!isError(cause) || depth > DEPTH) return nameOf(cause)
+  if (!isError(cause)) return nameOf(cause)
+  // An error may be its own cause.
+  if (copies.has(cause)) return copies.get(cause)
   const { name, message, stack, $metadata } = cause as Error & { $metadata?: Record<string, unknown> }
-  const copy = new Error(withoutSecrets(String(message)))
+  const safe = (value: unknown): unknown => (typeof value === 'string' ? withoutSecrets(value, secrets) : value)
+  const copy = new Error(withoutSecrets(message, secrets))
+  copies.set(cause, copy)
   Object.setPrototypeOf(copy, Object.getPrototypeOf(cause))
-  define(copy, 'name', name)
-  define(copy, 'stack', withoutSecrets(String(stack)))
-  for (const field of KEPT) if (field in cause) show(copy, field, (cause as unknown as Record<string, unknown>)[field])
-  if ($metadata !== undefined) show(copy, '$metadata', safeMetadata($metadata))
-  if (cause.cause !== undefined) define(copy, 'cause', safeCause(cause.cause, depth + 1))
-  const { errors } = cause as AggregateError
-  if (Array.isArray(errors))
-    define(
-      copy,
-      'errors',
-      errors.map((error) => safeCause(error, depth + 1)),
-    )
+  define(copy, 'name', safe(name), false)
+  define(copy, 'stack', withoutSecrets(stack, secrets), false)
+  const fields = cause as unknown as Record<string, unknown>
+  for (const field of KEPT) if (field in cause) define(copy, field, safe(fields[field]), true)
+  if ($metadata !== undefined) {
+    const known = KEPT_METADATA.filter((field) => $metadata[field] !== undefined)
+    define(copy, '$metadata', Object.fromEntries(known.map((field) => [field, safe($metadata[field])])), true)
+  }
+  if (cause.cause !== undefined) define(copy, 'cause', safeCause(cause.cause, secrets, copies), false)
+  if (Array.isArray(fields.errors)) {
+    const errors = fields.errors.map((error) => safeCause(error, secrets, copies))
+    define(copy, 'errors', errors, false)
+  }
   return copy
-}
-
-/** Numbers and short texts of the SDK's about a request and its answer. */
-function safeMetadata($metadata: Record<string, unknown>): Record<string, unknown> {
-  const known = KEPT_METADATA.filter((field) => $metadata[field] !== undefined)
-  return Object.fromEntries(known.map((field) => [field, $metadata[field]]))
 }
 
 /** An object is named and never shown: what was thrown instead of an error may hold a secret. */
@@ -73,10 +87,6 @@ export function nameOf(value: unknown): string {
   return `an instance of ${Object(value).constructor?.name ?? 'Object'}`
 }
 
-function define(copy: Error, field: string, value: unknown): void {
-  Object.defineProperty(copy, field, { value, configurable: true, enumerable: false, writable: true })
-}
-
-function show(copy: Error, field: string, value: unknown): void {
-  Object.defineProperty(copy, field, { value, configurable: true, enumerable: true, writable: true })
+function define(copy: Error, field: string, value: unknown, enumerable: boolean): void {
+  Object.defineProperty(copy, field, { value, configurable: true, enumerable, writable: true })
 }

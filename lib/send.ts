@@ -3,6 +3,7 @@ import { describeCause, S3WritableError, type S3WritableErrorCode, type ServiceE
 import { type BodyHandling, instrument } from './instrument.js'
 import type { S3ClientLike } from './options.js'
 import { MiB } from './part-size.js'
+import { safeCause, withoutThese } from './safe-cause.js'
 import { type Movement, StallWatch } from './stall-watch.js'
 
 /** Where a request belongs, for the error it may end in. */
@@ -61,6 +62,10 @@ const MOST_OF_A_LISTING = 32 * MiB
 export class Sender {
   readonly #to: Destination
   readonly #movement: Movement = { last: 0 }
+  /** Whether no attempt was noted of all that was sent. */
+  notesNothing = true
+  /** Values of the headers that were sent, which no error may hold. */
+  readonly #secrets = new Set<string>()
 
   constructor(to: Destination) {
     this.#to = to
@@ -93,17 +98,20 @@ export class Sender {
     const watch = new StallWatch(stallTimeout, this.#movement, signal)
     try {
       return await watch.settled(this.#attempt(request, watch))
-    } catch (cause) {
+    } catch (thrown) {
+      const cause = safeCause(thrown, this.#secrets)
       const what = place.PartNumber === undefined ? operation : `${operation} ${place.PartNumber}`
       if (!watch.stalled) {
         const attempts = sent === 0 ? undefined : sent + ((cause as ServiceException | null)?.$metadata?.attempts ?? 1)
-        const why = `${what} failed. ${describeCause(cause)}`
+        const why = `${what} failed. ${withoutThese(describeCause(thrown), this.#secrets)}`
         throw this.error('ERR_S3_REQUEST', why, { ...place, operation, cause, attempts })
       }
       const attempts = sent + 1
-      const isLast = signal.aborted || isOver?.() || attempts >= (await maxAttempts(this.#to.client))
+      const isLast =
+        signal.aborted || isOver?.() || attempts >= (await maxAttempts(this.#to.client).catch(() => MAX_ATTEMPTS))
       if (!isLast && (await again())) return await this.#send(request, attempts)
-      const why = `${what} was sent ${attempts} times and each time stood still for ${stallTimeout} ms`
+      const times = attempts === 1 ? 'once and' : `${attempts} times and each time`
+      const why = `${what} was sent ${times} stood still for ${stallTimeout} ms`
       throw this.error('ERR_S3_STALLED', why, { ...place, operation, cause, attempts })
     }
   }
@@ -116,9 +124,14 @@ export class Sender {
 
   async #attempt<Output>(request: Request, watch: StallWatch): Promise<Output> {
     const { operation, command, body, isOver, attempts = [], commits = false } = request
-    const onAttempt = (): Attempt => {
+    const goOn = (): void => {
       if (isOver?.()) throw new Error('the upload has been given up')
+    }
+    const onAttempt = (secrets: string[]): Attempt => {
+      goOn()
       watch.moved()
+      this.notesNothing = false
+      for (const secret of secrets) this.#secrets.add(secret)
       const attempt: Attempt = { sent: Date.now(), ended: false }
       attempts.push(attempt)
       return attempt
@@ -128,6 +141,8 @@ export class Sender {
     const handling = { onAttempt, answer, body: await body?.(watch) }
     const made = (await command(() => watch.turned())) as { input?: { Body?: unknown } }
     try {
+      // Also for a client that does not run the middleware of a command.
+      goOn()
       return await this.#to.client.send(instrument(made, handling), { abortSignal: watch.signal })
     } finally {
       // The stack of the SDK's error leads here, and so does another error on the same connection: let go of the body.
@@ -136,8 +151,11 @@ export class Sender {
   }
 }
 
-/** The client's own setting, 3 by default: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html */
+/** The SDK's own default. */
+const MAX_ATTEMPTS = 3
+
+/** The client's own setting: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html */
 async function maxAttempts({ config }: S3ClientLike): Promise<number> {
-  const { maxAttempts: setting = 3 } = config as { maxAttempts?: number | (() => Promise<number>) }
+  const { maxAttempts: setting = MAX_ATTEMPTS } = config as { maxAttempts?: number | (() => Promise<number>) }
   return typeof setting === 'function' ? await setting() : setting
 }

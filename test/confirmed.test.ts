@@ -49,7 +49,7 @@ t.test('another ETag than AWS’s rule gives proves nothing, and HeadObject conf
 t.test('what HeadObject says against our bytes is an error', async (t) => {
   const changes = [
     [{ size: 5 }, /it has 5 bytes, and 6291456 were sent/],
-    [{ headers: { 'x-amz-checksum-crc32': 'AAAAAA==' } }, /it has ChecksumCRC32 .{8}, but S3 stored AAAAAA==/],
+    [{ headers: { 'x-amz-checksum-crc32': 'AAAAAA==' } }, /it has ChecksumCRC32 .*, but S3 stored AAAAAA==/],
     [{ headers: { 'x-amz-checksum-crc32': 'AAAAAA==-2' } }, /ChecksumCRC32 .{8}-2, but S3 stored AAAAAA==-2/],
     [{ headers: { 'x-amz-mp-parts-count': '3' } }, /it has 3 parts, and 2 were sent/],
   ] as const
@@ -66,6 +66,17 @@ function crc32(data: Buffer): string {
   return bytes.toString('base64')
 }
 
+t.test('under KMS an ETag says nothing, and no request is spent on it', async (t) => {
+  const store: SmallStore = await smallStore(t, {
+    [COMPLETE]: (asked) => {
+      asked.response.setHeader('x-amz-server-side-encryption', 'aws:kms')
+      return completes(() => store, 'x-2')(asked)
+    },
+  })
+  t.match(await sent(store, COMPLETE), { ETag: '"x-2"', ServerSideEncryption: 'aws:kms' })
+  t.equal(store.of('HeadObject').length, 0)
+})
+
 t.test('an object whose checksum is ours needs no other proof', async (t) => {
   const checksum = `<ChecksumCRC32>${crc32(SIZES[COMPLETE])}</ChecksumCRC32>`
   const told: SmallStore = await smallStore(t, { [COMPLETE]: completes(() => told, 'x-2', checksum) })
@@ -75,6 +86,16 @@ t.test('an object whose checksum is ours needs no other proof', async (t) => {
   const headed: SmallStore = await smallStore(t, { [COMPLETE]: completes(() => headed, 'x-2', '', { headers }) })
   await sent(headed, COMPLETE)
   t.equal(headed.of('HeadObject').length, 1)
+})
+
+t.test('an object that another writer has put in its place meanwhile says nothing', async (t) => {
+  const store: SmallStore = await smallStore(t, {
+    [COMPLETE]: (asked) => {
+      completes(() => store, 'x-2')(asked)
+      store.put('k', bytes(5))
+    },
+  })
+  t.match(await sent(store, COMPLETE), { ETag: '"x-2"' })
 })
 
 t.test('where HeadObject is refused, or the object is consumed already, what S3 answered holds', async (t) => {
@@ -95,13 +116,14 @@ t.test('an object of parts that the store does not count is confirmed all the sa
   t.match(await sent(store, COMPLETE), { ETag: '"x-2"' })
 })
 
-t.test('without an ETag in the answer, HeadObject gives it, unless it says something against our bytes', async (t) => {
+t.test('without an ETag in the answer, HeadObject gives it where it proves the object', async (t) => {
   const empty = ({ response }: Asked): void =>
     xml(response, 200, '<CompleteMultipartUploadResult><ETag/></CompleteMultipartUploadResult>')
   const changes = [
     [{}, undefined],
-    [{ ETag: '"opaque"' }, undefined],
-    [{ size: 5 }, /it has 5 bytes/],
+    [{ ETag: '"opaque"', headers: { 'x-amz-checksum-crc32': crc32(SIZES[COMPLETE]) } }, undefined],
+    [{ ETag: '"opaque"' }, /answered without an ETag/],
+    [{ size: 5 }, /answered without an ETag/],
     [{ LastModified: new Date('2025-11-01') }, /answered without an ETag/],
   ] as const
   for (const [change, message] of changes) {
@@ -122,7 +144,10 @@ t.test('without an ETag anywhere, nothing proves the object', async (t) => {
     UploadPart: ({ response }) => response.writeHead(200, { etag: '"opaque"' }).end(),
     [COMPLETE]: ({ response }) =>
       xml(response, 200, '<CompleteMultipartUploadResult><ETag/></CompleteMultipartUploadResult>'),
-    HeadObject: ({ response }) => response.writeHead(200, { 'content-length': SIZES[COMPLETE].length }).end(),
+    HeadObject: ({ response }) => {
+      const checksum = crc32(SIZES[COMPLETE])
+      response.writeHead(200, { 'content-length': SIZES[COMPLETE].length, 'x-amz-checksum-crc32': checksum }).end()
+    },
   })
   await t.rejects(sent(store, COMPLETE), { code: 'ERR_S3_INTEGRITY', message: /answered without an ETag/ })
 })

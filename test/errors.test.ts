@@ -64,7 +64,9 @@ t.test('a cause holds no secret, in its message, its stack, its own causes and t
   t.notMatch(inspect(error, { depth: 20, showHidden: true }), /SECRET/)
   t.match(error.cause, { name: 'AggregateError', message: 'both', errors: [{ code: 'ECONNRESET' }, /more$/] })
   t.ok(error.cause instanceof AggregateError)
-  const loop = new Error('loop')
-  loop.cause = loop
-  t.ok(new S3WritableError('ERR_S3_REQUEST', 'why', { Bucket: 'b', Key: 'k', cause: loop }).cause)
+  const loops = ['a', 'b', 'c', 'd'].map((name) => new AggregateError([], name))
+  for (const one of loops) Object.assign(one, { errors: [...loops, null], cause: one })
+  t.ok(new S3WritableError('ERR_S3_REQUEST', 'why', { Bucket: 'b', Key: 'k', cause: loops[0] }).cause)
+  t.equal(describeCause(Object.assign(new Error(''), { errors: [null, { message: 7 }] })), 'Error: null; 7')
+  t.equal(describeCause(Object.assign(new Error(''), { errors: 'none' })), 'Error: no message')
 })

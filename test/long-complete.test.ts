@@ -98,7 +98,7 @@ t.test(
       operation: COMPLETE,
       UploadId: 'u1',
       objectMayExist: true,
-      message: /it may be there\. If it is not, abort upload u1, whose parts are left$/,
+      message: /it may be there\. Look for it, and if it is not there, abort upload u1: its parts are left$/,
       cleanupError: { message: /may be left/, UploadId: 'u1' },
     })
     t.same([store.of(COMPLETE).length, store.of('AbortMultipartUpload').length], [1, 0])

@@ -82,6 +82,26 @@ t.test('an error that knows of no attempts counts as one, beside those that stoo
   await t.rejects(upload.done(), { code: 'ERR_S3_REQUEST', $metadata: { attempts: 2 } })
 })
 
+t.test('an error of S3 is told however its XML is written', async (t) => {
+  for (const body of [
+    '<Error xmlns="x"><Code lang="en">AccessDenied</Code><Message>No</Message></Error>',
+    '<s3:Error xmlns:s3="x"><s3:Code>AccessDenied</s3:Code></s3:Error>',
+    '<ErrorResponse><Error><Code><![CDATA[AccessDenied]]></Code></Error></ErrorResponse>',
+    '<Error><Code>AccessDenied</Code><Message>One</Message><Message>Two</Message></Error>',
+    '<Error><Code>AccessDenied</Code><Message>7</Message></Error>',
+  ]) {
+    const { client, of } = await smallStore(t, { PutObject: ({ response }) => response.writeHead(403).end(body) })
+    const upload = s3Writable({ client, ...place })
+    upload.end('x')
+    await t.rejects(upload.done(), {
+      code: 'ERR_S3_REQUEST',
+      operation: 'PutObject',
+      $metadata: { httpStatusCode: 403 },
+    })
+    t.equal(of('HeadObject').length, 0, body)
+  }
+})
+
 t.test('an answer without end is broken off', async (t) => {
   for (const status of [200, 502]) {
     for (const operation of ['PutObject', 'CreateMultipartUpload', 'ListMultipartUploads', 'CompleteMultipartUpload']) {

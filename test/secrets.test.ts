@@ -38,7 +38,12 @@ for (const operation of ['PutObject', 'CreateMultipartUpload', 'UploadPart', 'Co
 for (const operation of ['PutObject', 'CreateMultipartUpload', 'UploadPart', 'CompleteMultipartUpload']) {
   FAULTS[`${operation} is refused with what was signed`] = (seen) => {
     if (seen.operation !== operation) return answered(seen)
-    const lines = Object.entries(seen.headers).map(([name, value]) => `${name}:${value}`)
+    const headers = Object.entries(seen.headers)
+    const lines = [
+      ...headers.map(([name, value]) => `${name}:${value}`),
+      JSON.stringify(seen.headers),
+      ...headers.flat(),
+    ]
     const signed = [`PUT\n${seen.url}\n`, ...lines].join('\n')
     const signature = /Signature=(\w+)/.exec(String(seen.headers.authorization))?.[1]
     const body = `<Error><Code>SignatureDoesNotMatch</Code><Message>It does not match: ${signed}</Message><StringToSign>AWS4-HMAC-SHA256</StringToSign><SignatureProvided>${signature}</SignatureProvided><CanonicalRequest>${signed}</CanonicalRequest><Token-0>${sessionToken}</Token-0></Error>`
