@@ -113,6 +113,9 @@ t.test('whatever was thrown ends the process with a line', async (t) => {
   const foreign = runInNewContext("Object.assign(new Error('y'), { name: 'NoSuchBucket' })")
   t.match(explained(new Error('x', { cause: foreign })), /^x\. There is no such bucket/, 'an error of another realm')
   t.match(explained(foreign), /^y\. There is no such bucket/)
+  const loop = new Error('z')
+  loop.cause = loop
+  t.equal(explained(loop), 'z', 'an error that is its own cause')
 })
 
 t.test('where the checksums may be the reason, the advice names how to go without', async (t) => {

@@ -80,7 +80,9 @@ interface Cause {
 }
 
 /** The error and its causes, by their shape: an error of another realm is no instance of this one's Error. */
-function causes(error: unknown): Cause[] {
+function causes(error: unknown, before: Cause[] = []): Cause[] {
   const { message, cause } = Object(error) as { message?: unknown; cause?: unknown }
-  return typeof message === 'string' ? [error as Cause, ...causes(cause)] : []
+  // An error may be its own cause.
+  if (typeof message !== 'string' || before.includes(error as Cause)) return before
+  return causes(cause, [...before, error as Cause])
 }
