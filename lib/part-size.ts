@@ -12,12 +12,17 @@ export const MAX_PART_SIZE = Math.min(5 * GiB, constants.MAX_LENGTH)
 export const MAX_PARTS = 10_000
 
 /** Why the next part cannot be: what an upload fails with, by its `code`. */
-export class CutError extends Error {
-  readonly code: 'ERR_S3_TOO_MANY_PARTS' | 'ERR_S3_MEMORY'
-  constructor(code: CutError['code'], message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.code = code
-  }
+export interface CutError extends Error {
+  code: 'ERR_S3_TOO_MANY_PARTS' | 'ERR_S3_MEMORY'
+}
+
+export function cutError(code: CutError['code'], message: string, options?: ErrorOptions): CutError {
+  return Object.assign(new Error(message, options), { code })
+}
+
+export function isCutError(error: unknown): error is CutError {
+  const { code } = Object(error) as Partial<CutError>
+  return code === 'ERR_S3_TOO_MANY_PARTS' || code === 'ERR_S3_MEMORY'
 }
 
 /**
@@ -40,7 +45,7 @@ export function partSizes(partSize: number, maxParts: number, equal: boolean): P
     const last = sizeOf(maxParts)
     const sizes = last === partSize ? `${partSize} bytes` : `${partSize} to ${last} bytes`
     const parts = maxParts === 1 ? 'one part' : `${maxParts} parts`
-    throw new CutError(
+    throw cutError(
       'ERR_S3_TOO_MANY_PARTS',
       `the stream is longer than ${parts} of ${sizes} can hold, which is ${held} bytes. Raise partSize, or give ContentLength or expectedSize`,
     )

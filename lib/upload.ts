@@ -7,7 +7,7 @@ import { allOf, type Whole } from './integrity.js'
 import { wrongLength } from './length.js'
 import type { CheckedOptions } from './options.js'
 import { NOTHING, type Part, PartCutter } from './part-cutter.js'
-import { CutError, type PartSizes } from './part-size.js'
+import { isCutError, type PartSizes } from './part-size.js'
 import { Parts } from './parts.js'
 import { Progress, type S3WritableProgress, type S3WritableUpload } from './progress.js'
 import { Requests } from './requests.js'
@@ -89,7 +89,7 @@ export class Upload {
     try {
       taken = this.#cutter.take(chunk)
     } catch (cause) {
-      if (!(cause instanceof CutError)) throw cause
+      if (!isCutError(cause)) throw cause
       throw this.#requests.error(cause.code, cause.message, { cause, UploadId: this.UploadId })
     }
     this.#digest.update(taken === chunk.length ? chunk : chunk.subarray(0, taken))

@@ -71,6 +71,23 @@ t.test('a client that answers nothing, as a mock without answers, is told by nam
   }
 })
 
+t.test('a mock that has no answer for HeadObject is asked once', async (t) => {
+  const answers: Record<string, object> = {
+    CreateMultipartUploadCommand: { UploadId: 'u' },
+    UploadPartCommand: { ETag: `"${'0'.repeat(32)}"` },
+    CompleteMultipartUploadCommand: { ETag: '"x-2"' },
+  }
+  const asked: string[] = []
+  const send = async ({ constructor: { name } }: object): Promise<object | undefined> => {
+    asked.push(name)
+    return answers[name]
+  }
+  const upload = s3Writable({ client: { config: {}, send }, ...place })
+  upload.end(bytes(P + 1))
+  t.equal((await upload.done()).ETag, '"x-2"')
+  t.equal(asked.filter((name) => name === 'HeadObjectCommand').length, 1)
+})
+
 t.test('an error that knows of no attempts counts as one, beside those that stood still', async (t) => {
   let sent = 0
   const client = {

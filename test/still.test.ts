@@ -22,8 +22,10 @@ t.test('nor does a process that is stopped for longer', async (t) => {
   const stderr = text(child.stderr)
   let said = ''
   for await (const line of createInterface(child.stdout)) {
-    said = line
-    if (!line.startsWith('sent')) continue
+    if (!line.startsWith('sent')) {
+      said = line
+      continue
+    }
     child.kill('SIGSTOP')
     // Twice stallTimeout, during which S3 answers.
     setTimeout(() => child.kill('SIGCONT'), 2000)
