@@ -1,7 +1,7 @@
 import type { Part } from '@aws-sdk/client-s3'
 import { removeUpload } from './abort.js'
 import { checkClient, checkName, checkOptions } from './check-options.js'
-import { S3WritableError } from './errors.js'
+import { describeCause } from './errors.js'
 import { pagesOfParts, type UnfinishedUpload, uploadsUnder } from './list.js'
 import type { S3ClientLike } from './options.js'
 import { Requests } from './requests.js'
@@ -76,12 +76,13 @@ export async function* listParts(options: UploadOptions): AsyncGenerator<Part, v
  */
 export async function abortUpload(options: UploadOptions): Promise<boolean> {
   const requests = requestsOf(options)
+  const { UploadId } = options
+  const signal = limit()
   try {
-    return await removeUpload(requests, options.UploadId, limit())
+    return await removeUpload(requests, UploadId, signal)
   } catch (cause) {
-    if (cause instanceof S3WritableError) throw cause
-    const { UploadId } = options
-    const why = `parts of upload ${UploadId} were still there after ${LIMIT / 1000} s of removing it`
+    if (!signal.aborted) throw cause
+    const why = `upload ${UploadId} could not be removed within ${LIMIT / 1000} s. ${describeCause(cause)}`
     throw requests.error('ERR_S3_REQUEST', why, { UploadId, operation: 'AbortMultipartUpload', cause })
   }
 }
