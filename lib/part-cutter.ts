@@ -1,6 +1,6 @@
 import { crc32Combine } from './checksum.js'
 import { crc32 } from './crc32.js'
-import { cutError, type PartSizes } from './part-size.js'
+import type { CutError, PartSizes } from './part-size.js'
 
 export const NOTHING = Buffer.alloc(0)
 
@@ -181,7 +181,9 @@ export class PartCutter {
     } catch (cause) {
       const why = `there is no memory for part ${this.#PartNumber}, for which ${size} bytes were asked for`
       const advice = 'Lower partSize or concurrency, or, where parts have grown, give ContentLength or expectedSize'
-      throw cutError('ERR_S3_MEMORY', `${why}. ${advice}`, { cause })
+      throw Object.assign(new Error(`${why}. ${advice}`, { cause }), {
+        code: 'ERR_S3_MEMORY',
+      } as const) satisfies CutError
     }
   }
 

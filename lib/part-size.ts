@@ -16,15 +16,6 @@ export interface CutError extends Error {
   code: 'ERR_S3_TOO_MANY_PARTS' | 'ERR_S3_MEMORY'
 }
 
-export function cutError(code: CutError['code'], message: string, options?: ErrorOptions): CutError {
-  return Object.assign(new Error(message, options), { code })
-}
-
-export function isCutError(error: unknown): error is CutError {
-  const { code } = Object(error) as Partial<CutError>
-  return code === 'ERR_S3_TOO_MANY_PARTS' || code === 'ERR_S3_MEMORY'
-}
-
 /**
  * How many bytes part n holds; the last part may hold fewer. Numbers start at 1, as in S3.
  * Throws a CutError past the last part there can be.
@@ -45,10 +36,8 @@ export function partSizes(partSize: number, maxParts: number, equal: boolean): P
     const last = sizeOf(maxParts)
     const sizes = last === partSize ? `${partSize} bytes` : `${partSize} to ${last} bytes`
     const parts = maxParts === 1 ? 'one part' : `${maxParts} parts`
-    throw cutError(
-      'ERR_S3_TOO_MANY_PARTS',
-      `the stream is longer than ${parts} of ${sizes} can hold, which is ${held} bytes. Raise partSize, or give ContentLength or expectedSize`,
-    )
+    const why = `the stream is longer than ${parts} of ${sizes} can hold, which is ${held} bytes. Raise partSize, or give ContentLength or expectedSize`
+    throw Object.assign(new Error(why), { code: 'ERR_S3_TOO_MANY_PARTS' } as const) satisfies CutError
   }
 }
 

@@ -7,7 +7,7 @@ import { allOf, type Whole } from './integrity.js'
 import { wrongLength } from './length.js'
 import type { CheckedOptions } from './options.js'
 import { NOTHING, type Part, PartCutter } from './part-cutter.js'
-import { isCutError, type PartSizes } from './part-size.js'
+import type { CutError, PartSizes } from './part-size.js'
 import { Parts } from './parts.js'
 import { Progress, type S3WritableProgress, type S3WritableUpload } from './progress.js'
 import { Requests } from './requests.js'
@@ -21,6 +21,7 @@ type State =
   | { at: 'done'; UploadId: string | undefined; result: S3WritableResult }
   | { at: 'aborting'; UploadId: string | undefined; reason: Error }
 
+const CUT_CODES = ['ERR_S3_TOO_MANY_PARTS', 'ERR_S3_MEMORY']
 /** Of a stream without a byte, into an upload that is there already. */
 const EMPTY: Part = { PartNumber: 1, body: NOTHING, crc: 0, release: () => {} }
 
@@ -89,8 +90,9 @@ export class Upload {
     try {
       taken = this.#cutter.take(chunk)
     } catch (cause) {
-      if (!isCutError(cause)) throw cause
-      throw this.#requests.error(cause.code, cause.message, { cause, UploadId: this.UploadId })
+      const { code, message } = cause as CutError
+      if (!CUT_CODES.includes(code)) throw cause
+      throw this.#requests.error(code, message, { cause, UploadId: this.UploadId })
     }
     this.#digest.update(taken === chunk.length ? chunk : chunk.subarray(0, taken))
     return taken
