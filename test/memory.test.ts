@@ -62,7 +62,7 @@ t.test('parts that grow take the memory of two of them, and no more', { timeout:
       `while part ${i + 1} comes, ${peak / MiB} MiB are held; the bound is ${bound / MiB} + 4`,
     )
   }
-  t.ok((peaks.at(-1) as number) > 2 * sizes(7), 'one part is filled while another is sent')
+  t.ok((peaks.at(-1) as number) > 2 * (sizes[6] as number), 'one part is filled while another is sent')
 })
 
 t.test('where there is no memory for a part, the error says so, and how much was asked for', async (t) => {
@@ -126,3 +126,13 @@ for (const [what, fault, size = 3 * P] of FAULTS) {
     t.equal(kept.length, 6)
   })
 }
+
+t.test('where the parts run out, the stream fails, and its error holds no part', async (t) => {
+  const client = s3Client(t)
+  const Bucket = await makeBucket(t)
+  const before = await held()
+  const upload = s3Writable({ client, Bucket, Key: 'k', partSize: P, maxParts: 1 })
+  const error = await failureOf(pipeline(zeros(2 * P), upload))
+  t.match(error, { code: 'ERR_S3_TOO_MANY_PARTS' })
+  t.ok((await heldSince(before, P)) < P)
+})
