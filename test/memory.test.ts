@@ -68,7 +68,7 @@ t.test('parts that grow take the memory of two of them, and no more', { timeout:
 t.test('where there is no memory for a part, the error says so, and how much was asked for', async (t) => {
   const Bucket = await makeBucket(t)
   const program = join(import.meta.dirname, 'support/upload-without-memory.ts')
-  const { code, stdout, stderr } = await runProgram(program, [Bucket], s3Env)
+  const { code, stdout, stderr } = await runProgram(program, [Bucket, String(MAX_PART_SIZE)], s3Env)
   t.equal(code, 0, stderr)
   t.match(JSON.parse(stdout), {
     code: 'ERR_S3_MEMORY',
