@@ -5,7 +5,7 @@
 import { once } from 'node:events'
 import chunker from 'stream-chunker'
 import { Bench } from 'tinybench'
-import { PartCutter } from '../lib/part-cutter.js'
+import { PartCutter } from '../lib/parts/cutter.js'
 import { KiB, MiB } from '../test/support/bytes.js'
 
 const WAYS: Record<string, (chunk: Buffer, count: number, partSize: number) => Promise<void>> = {

@@ -1,10 +1,10 @@
 import type { Part } from '@aws-sdk/client-s3'
-import { removeUpload } from './abort.js'
-import { checkClient, checkName, checkOptions } from './check-options.js'
-import { describeCause } from './errors.js'
-import { pagesOfParts, type UnfinishedUpload, uploadsUnder } from './list.js'
-import type { S3ClientLike } from './options.js'
-import { Requests } from './requests.js'
+import { describeCause } from './errors/s3-writable-error.js'
+import { checkClient, checkName, checkOptions } from './options/check.js'
+import type { S3ClientLike } from './options/types.js'
+import { pagesOfParts, type UnfinishedUpload, uploadsUnder } from './requests/list.js'
+import { Requests } from './requests/requests.js'
+import { removeUpload } from './upload/cleanup.js'
 
 /** Where to look for unfinished uploads. */
 export interface ListUploadsOptions {

@@ -1,7 +1,7 @@
 import { finished, pipeline } from 'node:stream/promises'
 import { lookup } from 'mime-types'
 import { type S3Writable, type S3WritableError, type S3WritableOptions, s3Writable } from '../index.js'
-import { isForCreateOnly } from '../parameters.js'
+import { isForCreateOnly } from '../options/parameters.js'
 import { type ClientOptions, clientArguments, makeClient } from './client.js'
 import { explained, Failure, signalCode } from './failure.js'
 import { printJson, say } from './output.js'

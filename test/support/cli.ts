@@ -4,7 +4,7 @@ import { openSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import type { Ran } from './program.js'
+import type { Ran } from './run-program.js'
 import { endpoint } from './store.js'
 
 /** As it is installed. */

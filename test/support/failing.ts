@@ -5,7 +5,7 @@ import { MiB, zeros } from './bytes.js'
 import { failureOf } from './failure.js'
 import type { Fault } from './fault-proxy.js'
 import { given } from './given.js'
-import type { Seen } from './seen.js'
+import type { Seen } from './recorded-request.js'
 import { head } from './store.js'
 
 /** A large upload on which one operation always fails. */

@@ -6,7 +6,7 @@ import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
-import { note, type Seen } from './seen.js'
+import { note, type Seen } from './recorded-request.js'
 import { endpoint } from './store.js'
 
 /** What to do with a request instead of passing it on untouched. */

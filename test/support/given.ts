@@ -1,8 +1,8 @@
 import type { Test } from 'tap'
 import type { S3Writable, S3WritableOptions } from '../../lib/index.js'
 import type { Fault } from './fault-proxy.js'
-import type { Seen } from './seen.js'
-import { type Way, way } from './way.js'
+import type { Seen } from './recorded-request.js'
+import { type Way, way } from './scenario.js'
 
 export const never = new Promise<never>(() => {})
 export const holding =

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import type { Test } from 'tap'
-import { s3Env } from './program.js'
+import { s3Env } from './run-program.js'
 
 const RECIPES = join(import.meta.dirname, '../recipes')
 

@@ -141,7 +141,7 @@ async function run(minio: string, certificate: Certificate): Promise<Server> {
   ]
   const keeper = spawn(
     process.execPath,
-    ['--import', 'tsx', join(import.meta.dirname, 'keeper.ts'), folder, ...command],
+    ['--import', 'tsx', join(import.meta.dirname, 'programs/keep-server.ts'), folder, ...command],
     {
       detached: true,
       stdio: ['pipe', 'ignore', 'inherit'],

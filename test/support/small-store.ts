@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { buffer } from 'node:stream/consumers'
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import type { Test } from 'tap'
-import { note, type Seen } from './seen.js'
+import { note, type Seen } from './recorded-request.js'
 
 /** One request to the small store, read to its end. */
 export interface Asked {

@@ -1,0 +1,72 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import t from 'tap'
+import { s3Writable } from '../../lib/index.js'
+import { bytes, P } from '../support/bytes.js'
+import { deferred } from '../support/deferred.js'
+import { failing } from '../support/failing.js'
+import { denied, faultProxy } from '../support/fault-proxy.js'
+import { makeBucket, s3Client, unfinishedUploads } from '../support/store.js'
+
+t.test('a part that fails ends the upload: the first error stays, and nothing is left', async (t) => {
+  const { error, Bucket, proxy } = await failing(t, ({ PartNumber }) => (PartNumber === 2 ? denied : undefined))
+  t.match(error, {
+    name: 'AccessDenied',
+    code: 'ERR_S3_REQUEST',
+    operation: 'UploadPart',
+    PartNumber: 2,
+    UploadId: /./,
+  })
+  t.match(error.message, `s3://${Bucket}/k: UploadPart 2 failed. AccessDenied: Denied (HTTP 403)`)
+  t.equal(error.cleanupError, undefined)
+  t.same(await unfinishedUploads(Bucket), [])
+  t.equal(proxy.of('CompleteMultipartUpload').length, 0)
+})
+
+t.test('a part that is answered without an ETag fails that part', async (t) => {
+  const { error, Bucket } = await failing(t, ({ PartNumber }) =>
+    PartNumber === 2 ? { do: 'set header', header: 'etag' } : undefined,
+  )
+  t.match(error, {
+    code: 'ERR_S3_INTEGRITY',
+    PartNumber: 2,
+    message: /part 2 is not stored: it was answered without an ETag/,
+  })
+  t.same(await unfinishedUploads(Bucket), [])
+})
+
+t.test('a part that S3 stored with another checksum fails that part', async (t) => {
+  const { error, Bucket } = await failing(t, ({ PartNumber }) =>
+    PartNumber === 2 ? { do: 'set header', header: 'x-amz-checksum-crc32', value: 'AAAAAA==' } : undefined,
+  )
+  t.match(error, {
+    code: 'ERR_S3_INTEGRITY',
+    PartNumber: 2,
+    message: /it has ChecksumCRC32 .*, but S3 stored AAAAAA==/,
+  })
+  t.same(await unfinishedUploads(Bucket), [])
+})
+
+t.test('an upload that S3 opens without a name is an error', async (t) => {
+  const unnamed = '<InitiateMultipartUploadResult/>'
+  const { error } = await failing(t, ({ operation }) =>
+    operation === 'CreateMultipartUpload' ? { do: 'answer', status: 200, body: unnamed } : undefined,
+  )
+  t.match(error, { code: 'ERR_S3_INTEGRITY', message: /answered without an UploadId/ })
+})
+
+t.test('an endless source stops when the destination fails, though no write is pending', async (t) => {
+  const { promise: closed, resolve: release } = deferred()
+  const proxy = await faultProxy(t, { fault: ({ PartNumber }) => (PartNumber === 1 ? denied : undefined) })
+  const client = s3Client(t, { endpoint: proxy.url })
+  const Bucket = await makeBucket(t)
+  const source = new Readable({ read() {} })
+  source.push(bytes(P + 1))
+  source.on('close', release)
+  await t.rejects(pipeline(source, s3Writable({ client, Bucket, Key: 'k', partSize: P })), {
+    name: 'AccessDenied',
+    PartNumber: 1,
+  })
+  await closed
+  t.ok(source.destroyed)
+})

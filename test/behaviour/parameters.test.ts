@@ -1,0 +1,231 @@
+import { createHash } from 'node:crypto'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { crc32 } from 'node:zlib'
+import { GetObjectTaggingCommand, type HeadObjectCommandOutput, ListBucketsCommand } from '@aws-sdk/client-s3'
+import t, { type Test } from 'tap'
+import { crc32Base64 } from '../../lib/checksums/combine.js'
+import { type S3WritableOptions, s3Writable } from '../../lib/index.js'
+import { type Operation, paramsFor } from '../../lib/options/parameters.js'
+import { bytes, KiB, MiB } from '../support/bytes.js'
+import { faultProxy } from '../support/fault-proxy.js'
+import { endpoint, head, isMinio, makeBucket, s3Client, unfinishedUploads } from '../support/store.js'
+
+const SIZES = { small: bytes(KiB), large: bytes(12 * MiB) }
+
+/** What HeadObject tells, without what the size does change. */
+function alike(output: HeadObjectCommandOutput | undefined): object {
+  const { $metadata, ETag, ContentLength, LastModified, VersionId, ...rest } = output ?? {}
+  return rest
+}
+
+/** Sends a small and a large object with the same parameters, and gives what S3 tells of both. */
+async function both(
+  t: Test,
+  params: object,
+  more: { bucket?: object; head?: object } = {},
+): Promise<HeadObjectCommandOutput> {
+  const client = s3Client(t)
+  const Bucket = await makeBucket(t, more.bucket)
+  for (const [Key, data] of Object.entries(SIZES)) {
+    await pipeline(Readable.from([data]), s3Writable({ client, Bucket, Key, ...params } as S3WritableOptions))
+  }
+  const small = await head(Bucket, 'small', more.head)
+  const large = await head(Bucket, 'large', more.head)
+  t.equal(small?.ContentLength, SIZES.small.length)
+  t.equal(large?.ContentLength, SIZES.large.length)
+  t.strictSame(alike(large), alike(small), 'a large object differs from a small one in nothing but its size')
+  if ('Tagging' in params) {
+    for (const Key of Object.keys(SIZES)) {
+      const { TagSet } = await client.send(new GetObjectTaggingCommand({ Bucket, Key }))
+      t.strictSame(TagSet, [{ Key: 'project', Value: 'talks' }])
+    }
+  }
+  return small as HeadObjectCommandOutput
+}
+
+t.test('type, encoding, caching, metadata, tags and class are kept at every size', async (t) => {
+  const kept = {
+    ContentType: 'video/webm',
+    ContentEncoding: 'x-nothing',
+    ContentLanguage: 'de',
+    ContentDisposition: 'attachment; filename="talk.webm"',
+    CacheControl: 'max-age=60',
+    Metadata: { speaker: 'Ada' },
+  }
+  const stored = await both(t, {
+    ...kept,
+    Tagging: 'project=talks',
+    ...(isMinio ? { StorageClass: 'REDUCED_REDUNDANCY', Expires: new Date('2030-01-01T00:00:00Z') } : {}),
+  })
+  t.match(stored, kept)
+  if (isMinio) t.match(stored, { StorageClass: 'REDUCED_REDUNDANCY', ExpiresString: 'Tue, 01 Jan 2030 00:00:00 GMT' })
+})
+
+t.test('an object of which nothing is said has one and the same type at every size', async (t) => {
+  t.equal((await both(t, {})).ContentType, 'application/octet-stream')
+})
+
+const needsEncryption = isMinio ? {} : { skip: 'this store encrypts nothing' }
+
+t.test("the store's key encrypts at every size", needsEncryption, async (t) => {
+  t.match(await both(t, { ServerSideEncryption: 'AES256' }), { ServerSideEncryption: 'AES256' })
+})
+
+t.test('a KMS key encrypts at every size', needsEncryption, async (t) => {
+  const stored = await both(t, { ServerSideEncryption: 'aws:kms', SSEKMSKeyId: 'test-key' })
+  t.match(stored, { ServerSideEncryption: 'aws:kms', SSEKMSKeyId: /test-key$/ })
+})
+
+const needsTls = endpoint.protocol === 'https:' ? needsEncryption : { skip: "a customer's key goes over TLS only" }
+
+t.test("a customer's key encrypts at every size", needsTls, async (t) => {
+  const key = { SSECustomerAlgorithm: 'AES256', SSECustomerKey: 'a customer holds 32 bytes of key' }
+  t.match(await both(t, key, { head: key }), { SSECustomerAlgorithm: 'AES256' })
+})
+
+t.test('an object is locked at every size', async (t) => {
+  const ObjectLockRetainUntilDate = new Date(Date.now() + 3_600_000)
+  ObjectLockRetainUntilDate.setMilliseconds(0)
+  const lock = { ObjectLockMode: 'GOVERNANCE', ObjectLockRetainUntilDate }
+  const stored = await both(t, lock, { bucket: { ObjectLockEnabledForBucket: true } })
+  t.match(stored, { ObjectLockMode: 'GOVERNANCE', ObjectLockRetainUntilDate })
+})
+
+t.test('what is said of the requester and the owner goes with every request', async (t) => {
+  const proxy = await faultProxy(t)
+  const client = s3Client(t, { endpoint: proxy.url })
+  const Bucket = await makeBucket(t)
+  const owner = (await client.send(new ListBucketsCommand({}))).Owner?.ID as string
+  proxy.seen.length = 0
+  const said = { ACL: 'private', ExpectedBucketOwner: owner, RequestPayer: 'requester' } as const
+  for (const [Key, data] of Object.entries(SIZES)) {
+    await pipeline(Readable.from([data]), s3Writable({ client, Bucket, Key, ...said }))
+  }
+  const failing = s3Writable({
+    client,
+    Bucket,
+    Key: 'aborted',
+    ...said,
+    beforeComplete: () => Promise.reject(new Error('no')),
+  })
+  await t.rejects(pipeline(Readable.from([SIZES.large]), failing), { message: 'no' })
+  const operations = new Set(proxy.seen.map(({ operation }) => operation))
+  for (const name of ['PutObject', 'CreateMultipartUpload', 'UploadPart', 'AbortMultipartUpload', 'ListParts']) {
+    t.ok(operations.has(name), name)
+  }
+  for (const { operation, headers } of proxy.seen) {
+    t.equal(headers['x-amz-expected-bucket-owner'], owner, operation)
+    t.equal(headers['x-amz-request-payer'], 'requester', operation)
+    t.equal(headers['x-amz-acl'], /PutObject|Create/.test(operation) ? 'private' : undefined, operation)
+  }
+})
+
+t.test('each operation is given what it takes', async (t) => {
+  const names = [
+    'ACL',
+    'Bucket',
+    'ChecksumCRC64NVME',
+    'ChecksumSHA256',
+    'ChecksumType',
+    'ContentMD5',
+    'ContentType',
+    'ExpectedBucketOwner',
+  ]
+  const more = [
+    'IfNoneMatch',
+    'Key',
+    'RequestPayer',
+    'SSECustomerAlgorithm',
+    'SSECustomerKey',
+    'SSECustomerKeyMD5',
+    'SomethingNew',
+  ]
+  const all = Object.fromEntries([...names, ...more].map((name) => [name, name]))
+  const always = ['Bucket', 'ExpectedBucketOwner', 'Key', 'RequestPayer']
+  const key = ['SSECustomerAlgorithm', 'SSECustomerKey', 'SSECustomerKeyMD5']
+  const expected: Record<Operation, string[]> = {
+    put: Object.keys(all).filter((name) => name !== 'ChecksumType'),
+    create: [...always, ...key, 'ACL', 'ChecksumType', 'ContentType', 'SomethingNew'],
+    part: [...always, ...key],
+    complete: [...always, ...key, 'IfNoneMatch', 'ChecksumCRC64NVME'],
+    abort: always,
+    list: [...always, ...key],
+    head: [...always, ...key],
+    uploads: always.filter((name) => name !== 'Key'),
+  }
+  for (const [operation, takes] of Object.entries(expected)) {
+    t.strictSame(Object.keys(paramsFor(operation as Operation, all)).sort(), [...takes].sort(), operation)
+  }
+})
+
+t.test('every checksum algorithm that the SDK has can be asked for', async (t) => {
+  const client = s3Client(t)
+  const Bucket = await makeBucket(t)
+  for (const ChecksumAlgorithm of ['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'] as const) {
+    for (const [Key, data] of Object.entries(SIZES)) {
+      const upload = s3Writable({ client, Bucket, Key, ChecksumAlgorithm })
+      await pipeline(Readable.from([data]), upload)
+      const stored = await head(Bucket, Key, { ChecksumMode: 'ENABLED' })
+      const answered = stored?.[`Checksum${ChecksumAlgorithm}`]
+      t.match(answered, /^[A-Za-z0-9+/]+=*(-2)?$/, `${ChecksumAlgorithm} of a ${Key} object`)
+      t.equal(upload.result?.[`Checksum${ChecksumAlgorithm}`], answered)
+    }
+  }
+})
+
+t.test('FULL_OBJECT gives the object the CRC-32 of all its bytes', async (t) => {
+  const proxy = await faultProxy(t)
+  const client = s3Client(t, { endpoint: proxy.url })
+  const Bucket = await makeBucket(t)
+  for (const [Key, data] of Object.entries(SIZES)) {
+    await pipeline(Readable.from([data]), s3Writable({ client, Bucket, Key, ChecksumType: 'FULL_OBJECT' }))
+    const { ChecksumCRC32, ChecksumType } = (await head(Bucket, Key, { ChecksumMode: 'ENABLED' })) ?? {}
+    t.same([ChecksumCRC32, ChecksumType], [crc32Base64(crc32(data)), 'FULL_OBJECT'])
+  }
+  const [complete] = proxy.of('CompleteMultipartUpload')
+  t.equal(complete?.headers['x-amz-checksum-crc32'], crc32Base64(crc32(SIZES.large)))
+  t.equal(complete?.headers['x-amz-mp-object-size'], String(SIZES.large.length))
+})
+
+t.test('a checksum of the whole that the caller gives is verified at every size', async (t) => {
+  const client = s3Client(t)
+  const Bucket = await makeBucket(t)
+  const hash = (algorithm: string, data: Buffer) => createHash(algorithm).update(data).digest('base64')
+  const GIVEN: Record<string, (data: Buffer) => string> = {
+    ContentMD5: (data) => hash('md5', data),
+    ChecksumSHA1: (data) => hash('sha1', data),
+    ChecksumSHA256: (data) => hash('sha256', data),
+    ChecksumCRC32: (data) => crc32Base64(crc32(data)),
+  }
+  for (const [name, of] of Object.entries(GIVEN)) {
+    for (const [Key, data] of Object.entries(SIZES)) {
+      await pipeline(Readable.from([data]), s3Writable({ client, Bucket, Key, [name]: of(data) } as S3WritableOptions))
+      t.ok(await head(Bucket, Key), `${name}, right, of a ${Key} object`)
+      const wrong = { client, Bucket, Key: `wrong ${Key}`, [name]: of(bytes(1)) } as S3WritableOptions
+      const expected = { code: 'ERR_S3_INTEGRITY', message: new RegExp(`${name} should be `) }
+      await t.rejects(
+        pipeline(Readable.from([data]), s3Writable(wrong)),
+        expected,
+        `${name}, wrong, of a ${Key} object`,
+      )
+      t.notOk(await head(Bucket, `wrong ${Key}`))
+    }
+  }
+  t.same(await unfinishedUploads(Bucket), [])
+})
+
+t.test('a CRC-64/NVME of the whole is verified by S3 at every size', async (t) => {
+  const client = s3Client(t)
+  const Bucket = await makeBucket(t)
+  for (const [Key, data] of Object.entries(SIZES)) {
+    const first = s3Writable({ client, Bucket, Key, ChecksumAlgorithm: 'CRC64NVME' })
+    await pipeline(Readable.from([data]), first)
+    const right = { client, Bucket, Key: `right ${Key}`, ChecksumCRC64NVME: first.result?.ChecksumCRC64NVME }
+    await pipeline(Readable.from([data]), s3Writable(right))
+    t.ok(await head(Bucket, right.Key))
+    const wrong = { ...right, Key: `wrong ${Key}`, ChecksumCRC64NVME: 'AAAAAAAAAAA=' }
+    await t.rejects(pipeline(Readable.from([data]), s3Writable(wrong)), { code: 'ERR_S3_REQUEST' })
+    t.notOk(await head(Bucket, wrong.Key))
+  }
+})

@@ -1,0 +1,157 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createReadStream, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer, request } from 'node:http'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import t from 'tap'
+import { endedWell } from '../support/assertions.js'
+import { bytes, KiB, MiB, P, sha256, zeros } from '../support/bytes.js'
+import { deferred } from '../support/deferred.js'
+import { failureOf } from '../support/failure.js'
+import { denied } from '../support/fault-proxy.js'
+import { way } from '../support/scenario.js'
+import { stored } from '../support/store.js'
+
+/** Fails what it ends with, unless the producer ended with 0. */
+function exitOf(child: ChildProcess): () => Promise<void> {
+  const closed = once(child, 'close')
+  return async () => {
+    const [code] = await closed
+    if (code !== 0) throw new Error(`the producer ended with code ${code}`)
+  }
+}
+
+for (const script of ['head -c 7000000 /dev/zero; exit 3', 'exit 3']) {
+  t.test(`beforeComplete tells a producer that fails from one that ends: ${script}`, async (t) => {
+    const { upload, fails } = await way(t)
+    const child = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+    await fails(pipeline(child.stdout, upload({ beforeComplete: exitOf(child) })), {
+      message: 'the producer ended with code 3',
+    })
+  })
+}
+
+t.test('a producer that never ends is ended by a destination that fails, and the error is S3’s', async (t) => {
+  const { upload, fails } = await way(t, {
+    fault: ({ operation }) => (operation === 'CreateMultipartUpload' ? denied : undefined),
+  })
+  const child = spawn('cat', ['/dev/zero'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const closed = once(child, 'close')
+  await fails(pipeline(child.stdout, upload()), { name: 'AccessDenied', operation: 'CreateMultipartUpload' })
+  // Node's pipe is a socket pair: with bytes in it that nobody read, the producer gets ECONNRESET instead of SIGPIPE.
+  t.not((await closed)[0], 0, 'it was ended by its broken pipe')
+})
+
+t.test('an HTTP client that goes away in the middle publishes nothing', async (t) => {
+  const { upload, fails } = await way(t)
+  const { promise: came, resolve } = deferred()
+  const server = createServer((request) => {
+    const sent = pipeline(request, upload())
+    void fails(sent, { code: 'ECONNRESET' }).then(resolve)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  const client = request({ port, host: '127.0.0.1', method: 'POST', headers: { 'content-length': 20 * MiB } })
+  client.on('error', () => {})
+  client.write(bytes(8 * MiB), () => client.destroy())
+  await came
+  server.close()
+})
+
+t.test('a file is sent as it is read: behind a link, from an offset on, or without an end of its own', async (t) => {
+  const { upload, Bucket } = await way(t)
+  const data = bytes(2 * P + 7)
+  const folder = t.testdir()
+  writeFileSync(join(folder, 'file'), data)
+  symlinkSync('file', join(folder, 'link'))
+  for (const start of [0, 1, P, 2 * P + 6]) {
+    await pipeline(createReadStream(join(folder, 'link'), { start }), upload())
+    const rest = data.subarray(start)
+    t.same(await stored(Bucket, 'k'), { sha256: sha256(rest), size: rest.length })
+  }
+  await pipeline(createReadStream('/dev/urandom', { end: P }), upload())
+  t.equal((await stored(Bucket, 'k')).size, P + 1)
+})
+
+t.test('lines that trickle are one PutObject at the end', async (t) => {
+  const { upload, Bucket, proxy } = await way(t)
+  const log = upload()
+  for (let i = 0; i < 100; i++) {
+    log.write(`line ${i}\n`)
+    await new Promise(setImmediate)
+  }
+  t.equal(proxy.seen.length, 0)
+  log.end()
+  t.equal((await log.done()).size, 790)
+  t.equal((await stored(Bucket, 'k')).size, 790)
+  t.same(
+    proxy.seen.map(({ operation }) => operation),
+    ['PutObject'],
+  )
+})
+
+t.test('a loop of write and drain ends with the error of a part that fails', async (t) => {
+  const { upload, fails } = await way(t, { fault: ({ PartNumber }) => (PartNumber === 1 ? denied : undefined) })
+  const stream = upload()
+  const endless = async (): Promise<void> => {
+    for (;;) if (!stream.write(bytes(64 * KiB))) await once(stream, 'drain')
+  }
+  await fails(endless(), { name: 'AccessDenied', PartNumber: 1 })
+})
+
+t.test('an exception in the producer is the error, the very same object', async (t) => {
+  const { upload, fails } = await way(t)
+  const error = Object.freeze(new TypeError('x is not a function'))
+  const source = Readable.from(
+    (async function* () {
+      yield bytes(P + 1)
+      throw error
+    })(),
+  )
+  await fails(pipeline(source, upload()), error)
+})
+
+t.test('two uploads on one controller are both aborted', async (t) => {
+  const { upload, Bucket, proxy } = await way(t)
+  const controller = new AbortController()
+  const uploads = ['one', 'two'].map((Key) => upload({ Key, signal: controller.signal }))
+  const sent = uploads.map((upload) => failureOf(pipeline(new Readable({ read() {} }), upload)))
+  for (const upload of uploads) upload.write(bytes(P + 1))
+  await Promise.all(uploads.map((upload) => once(upload, 'progress')))
+  controller.abort()
+  for (const error of await Promise.all(sent)) t.match(error, { name: 'AbortError' })
+  for (const Key of ['one', 'two']) await endedWell(t, Bucket, Key)
+  t.equal(proxy.of('AbortMultipartUpload').length, 2)
+})
+
+t.test('two uploads to one key at once do not mix: the object is the one or the other', async (t) => {
+  const { upload, Bucket } = await way(t)
+  const both = [bytes(3 * P, 1), bytes(3 * P, 2)]
+  const uploads = both.map((data) => {
+    const stream = upload()
+    return pipeline(Readable.from([data]), stream).then(() => stream.UploadId)
+  })
+  const [first, second] = await Promise.all(uploads)
+  t.not(first, second)
+  const { sha256: found } = await stored(Bucket, 'k')
+  t.ok(both.map(sha256).includes(found))
+})
+
+t.test('a source that is endless, of which only the start is piped, is its start', async (t) => {
+  const { upload, Bucket } = await way(t)
+  await pipeline(
+    zeros(1024 * MiB),
+    async function* (source: AsyncIterable<Buffer>) {
+      let left = P + 1
+      for await (const chunk of source) {
+        yield chunk.subarray(0, left)
+        left -= chunk.length
+        if (left <= 0) return
+      }
+    },
+    upload(),
+  )
+  t.equal((await stored(Bucket, 'k')).size, P + 1)
+})

@@ -1,0 +1,81 @@
+import { Readable, type Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import t from 'tap'
+import { s3Writable } from '../../lib/index.js'
+import { bytes, KiB, multipartETag, P, pieces, sha256 } from '../support/bytes.js'
+import { faultProxy } from '../support/fault-proxy.js'
+import { makeBucket, s3Client, stored } from '../support/store.js'
+
+const SIZES = {
+  '0': 0,
+  '1': 1,
+  'P−1': P - 1,
+  P: P,
+  'P+1': P + 1,
+  '2P': 2 * P,
+  '2P+1': 2 * P + 1,
+  '7P+3': 7 * P + 3,
+}
+
+/** The same lengths in every run. */
+function irregular(): () => number {
+  let seed = 42
+  return () => {
+    seed = (seed * 48271) % 0x7fffffff
+    return 1 + (seed % (700 * KiB))
+  }
+}
+const WRITES = {
+  '1 KiB': () => KiB,
+  '64 KiB': () => 64 * KiB,
+  '3P': () => 3 * P,
+  random: irregular(),
+}
+
+/** How a producer ends: from a source that never waits, or a turn of the event loop after each chunk. */
+const ENDS = {
+  'a source that never waits': (chunks: Iterable<Buffer>, to: Writable) => pipeline(Readable.from(chunks), to),
+  'a source that waits': (chunks: Iterable<Buffer>, to: Writable) => pipeline(later(chunks), to),
+}
+async function* later(chunks: Iterable<Buffer>): AsyncGenerator<Buffer> {
+  for (const chunk of chunks) {
+    yield chunk
+    await new Promise(setImmediate)
+  }
+}
+
+t.test('every size, written in every way, is stored byte for byte in exact parts', async (t) => {
+  const proxy = await faultProxy(t)
+  const client = s3Client(t, { endpoint: proxy.url })
+  const Bucket = await makeBucket(t)
+  for (const [sizeName, size] of Object.entries(SIZES)) {
+    const data = bytes(size)
+    for (const [writeName, next] of Object.entries(WRITES)) {
+      for (const [endName, run] of Object.entries(ENDS)) {
+        await t.test(`${sizeName} bytes in writes of ${writeName} from ${endName}`, async (t) => {
+          proxy.seen.length = 0
+          const Key = `${sizeName}/${writeName}/${endName}`
+          const upload = s3Writable({ client, Bucket, Key, partSize: P })
+          await run(pieces(data, next), upload)
+
+          t.same(await stored(Bucket, Key), { sha256: sha256(data), size })
+          const parts = Math.max(1, Math.ceil(size / P))
+          t.match(upload.result, { size, parts, Bucket, Key })
+          const requests = proxy.seen.map(({ operation }) => operation).sort()
+          if (size <= P) {
+            t.same(requests, ['PutObject'])
+            return
+          }
+          t.same(requests, ['CompleteMultipartUpload', 'CreateMultipartUpload', ...Array(parts).fill('UploadPart')])
+          const lengths = proxy.of('UploadPart').sort((a, b) => Number(a.PartNumber) - Number(b.PartNumber))
+          const last = size - (parts - 1) * P
+          t.same(
+            lengths.map(({ length }) => length),
+            [...Array(parts - 1).fill(P), last],
+          )
+          t.equal(upload.result?.ETag, multipartETag(data, P))
+        })
+      }
+    }
+  }
+})

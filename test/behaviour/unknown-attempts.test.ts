@@ -1,0 +1,72 @@
+import { once } from 'node:events'
+import { AbortMultipartUploadCommand } from '@aws-sdk/client-s3'
+import t, { type Test } from 'tap'
+import type { S3Writable, S3WritableError } from '../../lib/index.js'
+import { bytes, P } from '../support/bytes.js'
+import { failureOf } from '../support/failure.js'
+import { denied } from '../support/fault-proxy.js'
+import { way } from '../support/scenario.js'
+import { s3Client } from '../support/store.js'
+
+/** A stream with an upload that cannot be removed, and what the process warns of. */
+async function unremovable(t: Test): Promise<{ stream: S3Writable; warnings: Error[] }> {
+  const { upload, Bucket } = await way(t, {
+    fault: ({ operation }) => (operation === 'AbortMultipartUpload' ? denied : undefined),
+  })
+  const stream = upload()
+  stream.write(bytes(P + 1))
+  await once(stream, 'upload')
+  const { UploadId } = stream
+  t.teardown(() => s3Client(t).send(new AbortMultipartUploadCommand({ Bucket, Key: 'k', UploadId })))
+  const warnings: Error[] = []
+  const warned = (warning: Error): unknown => 'Bucket' in warning && warnings.push(warning)
+  process.on('warning', warned)
+  t.teardown(() => process.off('warning', warned))
+  return { stream, warnings }
+}
+
+const LEFT = { code: 'ERR_S3_REQUEST', name: 'AccessDenied', UploadId: /./, message: /may be left\. AccessDenied/ }
+
+t.test('destroyed without an error where nobody listens, a clean-up that fails is a warning, and told', async (t) => {
+  const { stream, warnings } = await unremovable(t)
+  const closed = new Promise((resolve) => stream.on('close', resolve))
+  stream.destroy()
+  await closed
+  t.match(warnings, [LEFT])
+  t.match(await failureOf(stream.done()), { code: 'ERR_STREAM_PREMATURE_CLOSE', cleanupError: warnings[0] })
+  t.equal(await failureOf(stream[Symbol.asyncDispose]()), warnings[0])
+})
+
+t.test('where somebody listens, it is the error, and no warning', async (t) => {
+  const { stream, warnings } = await unremovable(t)
+  const done = stream.done()
+  const errors: Error[] = []
+  stream.on('error', (error) => errors.push(error))
+  stream.destroy()
+  const error = await failureOf(done)
+  t.match(error, LEFT)
+  t.same(errors, [error])
+  t.equal((error as S3WritableError).cleanupError, undefined)
+  t.same(warnings, [])
+})
+
+t.test('the end of a block with `await using` tells it, also of a stream that was destroyed in it', async (t) => {
+  const { stream, warnings } = await unremovable(t)
+  stream.destroy()
+  t.match(await failureOf(stream[Symbol.asyncDispose]()), LEFT)
+  t.same(warnings, [])
+})
+
+t.test(
+  'what hangs on the error that a stream was destroyed with is not told again by the end of a block',
+  async (t) => {
+    const { stream, warnings } = await unremovable(t)
+    const reason = new Error('enough')
+    const done = stream.done()
+    stream.destroy(reason)
+    t.equal(await failureOf(done), reason)
+    t.match(reason, { cleanupError: LEFT })
+    await stream[Symbol.asyncDispose]()
+    t.same(warnings, [])
+  },
+)

@@ -1,0 +1,148 @@
+import { execFileSync } from 'node:child_process'
+import { chmodSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { cli } from '../support/cli.js'
+import { s3Error, smallStore, xml } from '../support/small-store.js'
+
+const TITLE = '\x1b]0;owned\x07'
+const HOSTILE = [
+  '$(touch x)`touch x`',
+  "-rf'; touch x; '",
+  '~" && touch x; "',
+  `two\nlines; touch x${TITLE}`,
+  "it's\r\u009b2J\u202egnp.exe\u2028!!",
+]
+
+/** Every character as XML can carry it. */
+const escaped = (text: string): string => [...text].map((c) => `&#${c.codePointAt(0)};`).join('')
+
+/** Nothing that a terminal obeys, but the ends of lines. */
+const isPlain = (text: string): boolean => !/[^\P{Cc}\n]|[\p{Zl}\p{Zp}\p{Bidi_Control}]/u.test(text)
+
+/** The words that a shell gives to `s3-writable` where this is pasted, and whether anything else came of it. */
+function pasted(t: Test, command: string): string[] {
+  const folder = t.testdir({ bin: { 's3-writable': '#!/bin/sh\nprintf "%s\\0" "$@"\n' }, here: {} })
+  chmodSync(join(folder, 'bin/s3-writable'), 0o755)
+  const env = { ...process.env, PATH: `${join(folder, 'bin')}:${process.env.PATH}` }
+  const out = execFileSync('bash', ['-c', command], { cwd: join(folder, 'here'), env, encoding: 'utf8' })
+  t.same(readdirSync(join(folder, 'here')), [], 'nothing else was executed')
+  return out.split('\0').slice(0, -1)
+}
+
+t.test('a list shows each upload on one line of its own, whatever its names are', async (t) => {
+  const upload = (name: string): string =>
+    `<Upload><Key>${escaped(name)}</Key><UploadId>${escaped(name)}</UploadId><Initiated>2026-01-01T00:00:00Z</Initiated>` +
+    `<Owner><ID>${escaped(name)}</ID><DisplayName>${escaped(name)}</DisplayName></Owner></Upload>`
+  const store = await smallStore(t, {
+    ListMultipartUploads: ({ response }) =>
+      xml(response, 200, `<ListMultipartUploadsResult>${HOSTILE.map(upload).join('')}</ListMultipartUploadsResult>`),
+    AbortMultipartUpload: ({ response }) =>
+      xml(
+        response,
+        403,
+        `<Error><Code>AccessDenied</Code><Message>${escaped(`no\n9 removed.${TITLE}`)}</Message></Error>`,
+      ),
+  })
+  store.parts = undefined
+  const old = ['s3://b', '--older-than', '0s']
+  for (const args of [
+    ['ls', 's3://b'],
+    ['abort', ...old, '--dry-run'],
+    ['abort', ...old, '--yes'],
+  ]) {
+    const { stdout, stderr } = await cli(args, { at: store.endpoint })
+    const lines = stdout.trimEnd().split('\n')
+    t.equal(lines.length, HOSTILE.length, args.join(' '))
+    t.ok(lines.every((line) => line.startsWith('s3://b/')))
+    t.ok(isPlain(stdout + stderr))
+    if (args.includes('--yes')) {
+      const [first, ...rest] = stderr.trimEnd().split('\n')
+      t.equal(first, '0 removed.')
+      t.equal(rest.length, HOSTILE.length, 'each failure has its line')
+      t.ok(rest.every((line) => /^s3-writable: .*no\\n9 removed\.\\x1b\]0;owned\\x07/.test(line)))
+    }
+  }
+  const { stdout } = await cli(['ls', 's3://b', '--json'], { at: store.endpoint })
+  const named = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  t.same(
+    named.map(({ Key }) => Key),
+    HOSTILE,
+    'JSON has them as they are',
+  )
+  t.ok(isPlain(stdout))
+})
+
+t.test('a command to be pasted runs nothing else, and its words are the store’s and the user’s own', async (t) => {
+  for (const UploadId of HOSTILE) {
+    const store = await smallStore(t, {
+      CreateMultipartUpload: ({ response }) => xml(response, 200, `<R><UploadId>${escaped(UploadId)}</UploadId></R>`),
+      UploadPart: ({ response }) => s3Error(response, 403, 'AccessDenied'),
+      AbortMultipartUpload: ({ response }) => s3Error(response, 403, 'AccessDenied'),
+    })
+    const object = `s3://b/${UploadId}`
+    const producer = ['sh', '-c', 'head -c 9000000 /dev/zero', UploadId]
+    const removal = await cli([object, '--path-style', '--', ...producer], { at: store.endpoint })
+    const [, abort = ''] = /To remove them: (s3-writable abort .*)\n$/.exec(removal.stderr) ?? []
+    t.same(pasted(t, abort), ['abort', object, '--path-style', `--upload-id=${UploadId}`])
+    const kept = await cli([object, '--leave-parts', '--', ...producer], { at: store.endpoint })
+    const [, again = ''] = /with the same input: (s3-writable --resume .*)\n$/.exec(kept.stderr) ?? []
+    const words = ['--resume', object, `--upload-id=${UploadId}`, '--leave-parts', '--', ...producer]
+    t.same(pasted(t, again), words)
+    t.ok(isPlain(removal.stderr + kept.stderr))
+  }
+})
+
+t.test('--verbose prints all that is known of an error, and no token or key that S3 echoes', async (t) => {
+  const { endpoint: at } = await smallStore(t, {
+    PutObject: ({ request, response }) => {
+      const signed = Object.entries(request.headers).map(([name, value]) => `${name}:${value}`)
+      const echo = `<Message>No match</Message><CanonicalRequest>${signed.join('\n')}</CanonicalRequest>`
+      xml(response, 403, `<Error><Code>SignatureDoesNotMatch</Code>${echo}</Error>`)
+    },
+  })
+  const SSECustomerKey = 'A'.repeat(32)
+  const env = { AWS_SESSION_TOKEN: 'the-session-token' }
+  const param = ['--param', 'SSECustomerAlgorithm=AES256', '--param', `SSECustomerKey=${SSECustomerKey}`]
+  const { stdout, stderr } = await cli(['s3://b/k', '--verbose', ...param, '--', 'echo', 'x'], { at, env })
+  t.match(stderr, /httpStatusCode: 403/)
+  for (const secret of ['the-session-token', SSECustomerKey, Buffer.from(SSECustomerKey).toString('base64')]) {
+    t.notOk((stdout + stderr).includes(secret))
+  }
+})
+
+t.test('an upload that is gone before it is removed is told as gone', async (t) => {
+  const begun = '<Initiated>2026-01-01T00:00:00.000Z</Initiated>'
+  const { endpoint: at } = await smallStore(t, {
+    ListMultipartUploads: ({ response }) =>
+      xml(response, 200, `<R><Upload><Key>k</Key><UploadId>u1</UploadId>${begun}</Upload></R>`),
+  })
+  const { code, stderr } = await cli(['abort', 's3://b', '--older-than', '0s', '--yes'], { at })
+  t.same([code, stderr], [0, '0 removed, 1 already gone.\n'])
+})
+
+t.test('where a request with a checksum is refused, the advice is what makes it work', async (t) => {
+  const refusing = (operation: string, status: number, Code: string, Message: string) =>
+    smallStore(t, {
+      [operation]: ({ request, response }) => {
+        if (request.headers['x-amz-checksum-crc32'] === undefined) return 'as usual'
+        return xml(response, status, `<Error><Code>${Code}</Code><Message>${Message}</Message></Error>`)
+      },
+    })
+  for (const [operation, status, Code, Message, size] of [
+    ['UploadPart', 403, 'SignatureDoesNotMatch', 'It does not match', 9_000_000],
+    ['PutObject', 400, 'InvalidRequest', "Unsupported header 'x-amz-checksum-crc32'", 10],
+  ] as const) {
+    const { endpoint: at, objects } = await refusing(operation, status, Code, Message)
+    const args = ['s3://b/k', '--', 'head', '-c', String(size), '/dev/zero']
+    const { code, stderr } = await cli(args, { at })
+    t.equal(code, 1)
+    const [, name = '', value] = /set (\w+)=(\w+)\.\n$/.exec(stderr) ?? []
+    t.notMatch(stderr, /AWS_SECRET_ACCESS_KEY/)
+    t.equal((await cli(args, { at, env: { [name]: value } })).code, 0)
+    t.equal(objects.get('k')?.size, size)
+  }
+})

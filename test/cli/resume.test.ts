@@ -1,0 +1,234 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { appendFileSync, closeSync, openSync, readSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { inputFile, resumed } from '../../lib/cli/resume.js'
+import { abortUpload } from '../../lib/index.js'
+import { bytes, MiB, P, sha256 } from '../support/bytes.js'
+import { CLI, cli, startCli } from '../support/cli.js'
+import { failureOf } from '../support/failure.js'
+import { faultProxy } from '../support/fault-proxy.js'
+import { makeBucket, s3Client, stored, unfinishedUploads } from '../support/store.js'
+import { begun, nths } from '../support/unfinished-upload.js'
+
+const DATA = bytes(4 * P + 1000)
+const whole = (data = DATA) => ({ sha256: sha256(data), size: data.length })
+
+/** A file of the data, then a bucket with an upload of some parts of it. */
+async function stopped(t: Test, ...numbers: number[]) {
+  const file = join(t.testdir(), 'file')
+  writeFileSync(file, DATA)
+  const Bucket = await makeBucket(t)
+  const proxy = await faultProxy(t)
+  const client = s3Client(t)
+  const UploadId = await begun(client, Bucket, nths(DATA, ...numbers))
+  return { file, Bucket, proxy, client, UploadId, to: `s3://${Bucket}/k`, at: proxy.url }
+}
+
+t.test('a file, a pipe and a command go on with what is stored, and say how much that was', async (t) => {
+  for (const how of ['file', 'pipe', 'command']) {
+    const { file, Bucket, proxy, at, to } = await stopped(t, 1, 2, 4)
+    const input = how === 'file' ? { file } : how === 'pipe' ? { input: DATA } : {}
+    const command = how === 'command' ? ['--', 'cat', file] : []
+    const { code, stderr } = await cli(['--resume', to, ...command], { at, ...input })
+    t.equal(code, 0, stderr)
+    t.match(stderr, /20\.0 MiB in .*, 5 parts; 15\.0 MiB of it were there already\n$/)
+    t.same(proxy.parts(), [3, 5], how)
+    t.same(await stored(Bucket, 'k'), whole())
+  }
+})
+
+t.test('one upload of several is named, and --json tells what was skipped', async (t) => {
+  const { file, Bucket, client, to, UploadId } = await stopped(t, 1)
+  const other = await begun(client, Bucket, {})
+  const several = await cli(['--resume', to], { file })
+  t.match(several, { code: 1, stderr: /there are 2 unfinished uploads of this key\. Name one/ })
+  const { code, stdout } = await cli(['--resume', to, '--upload-id', UploadId, '--json'], { file })
+  t.equal(code, 0)
+  t.match(JSON.parse(stdout), { UploadId, skipped: P, parts: 5 })
+  t.same(await stored(Bucket, 'k'), whole())
+  await abortUpload({ client, Bucket, Key: 'k', UploadId: other })
+})
+
+t.test('a file that changed since the upload began is compared from its start', async (t) => {
+  const { file, Bucket, proxy, at, to } = await stopped(t, 1, 2, 3)
+  const changed = Buffer.from(DATA)
+  changed[3] = (changed[3] as number) ^ 1
+  writeFileSync(file, changed)
+  appendFileSync(file, 'and more')
+  const { code, stderr } = await cli(['--resume', to], { at, file })
+  t.equal(code, 0, stderr)
+  t.same(proxy.parts(), [1, 4, 5])
+  t.same(await stored(Bucket, 'k'), whole(Buffer.concat([changed, Buffer.from('and more')])))
+})
+
+t.test('a file that somebody has read from goes on where that ended', async (t) => {
+  const file = join(t.testdir(), 'file')
+  writeFileSync(file, Buffer.concat([bytes(1 * MiB, 2), DATA]))
+  const Bucket = await makeBucket(t)
+  await begun(s3Client(t), Bucket, nths(DATA, 1, 2))
+  const skip = `dd bs=${MiB} count=1 of=/dev/null 2>/dev/null; exec "$@" <&0`
+  const { S3_ENDPOINT: AWS_ENDPOINT_URL = '' } = process.env
+  const child = spawn('sh', ['-c', `{ ${skip}; } < ${file}`, 'sh', ...CLI, '--resume', `s3://${Bucket}/k`], {
+    env: { ...process.env, AWS_ENDPOINT_URL, NODE_NO_WARNINGS: '1' },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  t.same(await once(child, 'exit'), [0, null])
+  t.same(await stored(Bucket, 'k'), whole())
+})
+
+t.test('a file that changed in its middle, with an old time, is published as it is now', async (t) => {
+  const { file, Bucket, to } = await stopped(t, 1, 2, 3)
+  const changed = Buffer.from(DATA)
+  changed[P + 3] = (changed[P + 3] as number) ^ 1
+  writeFileSync(file, changed)
+  utimesSync(file, 1, 1)
+  // A clock of this machine that is behind the store's: the upload began an hour after the file was written.
+  const { url, parts } = await faultProxy(t, {
+    fault: ({ operation }) => (operation === 'ListMultipartUploads' ? { do: 'rewrite', body: later } : undefined),
+  })
+  const { code, stderr } = await cli(['--resume', to], { at: url, file })
+  t.equal(code, 0, stderr)
+  t.same(parts(), [2, 4, 5])
+  t.same(await stored(Bucket, 'k'), whole(changed))
+})
+
+const later = (xml: string): string =>
+  xml.replace(/<Initiated>.*?</, `<Initiated>${new Date(Date.now() + 3_600_000).toISOString()}<`)
+
+t.test('with --trust-parts a file is read from behind the stored parts on', async (t) => {
+  const { file, Bucket, proxy, at, to, UploadId } = await stopped(t, 1, 2, 4)
+  // What nobody reads is not noticed: only so can it be seen from where the file is read.
+  const other = Buffer.concat([bytes(2 * P, 9), DATA.subarray(2 * P)])
+  writeFileSync(file, other)
+  const { code, stdout, stderr } = await cli(['--resume', '--trust-parts', to, '--json'], { at, file })
+  t.equal(code, 0, stderr)
+  t.match(JSON.parse(stdout), { UploadId, skipped: 3 * P, parts: 5 })
+  t.same(proxy.parts(), [3, 5])
+  t.same(await stored(Bucket, 'k'), whole())
+})
+
+t.test('--trust-parts takes a file that was read from before, and refuses one that ends too early', async (t) => {
+  const { Bucket, client, UploadId } = await stopped(t, 1, 2, 4)
+  const at = { Bucket, Key: 'k' }
+  const trust = { resume: true, trustParts: true }
+  const point = { UploadId, offset: 2 * P, parts: 2, partSize: P }
+  for (const more of [{}, { uploadId: UploadId }]) {
+    const input = { position: 7, size: 2 * P + 7 }
+    t.same(await resumed(client, at, { ...trust, ...more }, input), { resume: point, start: 2 * P + 7 })
+  }
+  const short = { position: 7, size: 2 * P + 6 }
+  t.match(await failureOf(resumed(client, at, trust, short)), {
+    code: 1,
+    message: /standard input ends after 10485759 bytes, and 10485760 are stored.*without --trust-parts/,
+  })
+  await abortUpload({ client, ...at, UploadId })
+})
+
+t.test('--trust-parts says what is wrong, and nothing is sent or lost', async (t) => {
+  const { file, Bucket, proxy, at, to, client, UploadId } = await stopped(t, 1)
+  const trust = ['--resume', '--trust-parts', to]
+  for (const [args, how, code, why] of [
+    [trust, { input: DATA }, 2, /--trust-parts needs a file as standard input/],
+    [[...trust, '--', 'cat', file], {}, 2, /--trust-parts needs a file as standard input/],
+    [['--trust-parts', to], { file }, 2, /--trust-parts goes with --resume/],
+    [[...trust, '--upload-id', 'gone'], { file }, 1, /there is no upload gone any more/],
+    [[...trust, '--upload-id', ''], { file }, 2, /"UploadId" option must be a string that is not empty/],
+    [[...trust, '--param', 'WebsiteRedirectLocation=/'], { file }, 2, /"WebsiteRedirectLocation" option must be left/],
+  ] as const) {
+    const ran = await cli([...args], { at, ...how })
+    t.match(ran, { code, stderr: why }, args.join(' '))
+  }
+  t.same(proxy.parts(), [])
+  t.match(await unfinishedUploads(Bucket), [{ UploadId }])
+  await abortUpload({ client, Bucket, Key: 'k', UploadId })
+})
+
+t.test('where in a file the input is, the system tells, or nothing does', async (t) => {
+  const file = join(t.testdir({ file: 'some text' }), 'file')
+  const fd = openSync(file, 'r')
+  t.same(inputFile(fd), { position: 0, size: 9 })
+  readSync(fd, Buffer.alloc(4), 0, 4, null)
+  t.same(inputFile(fd), { position: 4, size: 9 })
+  t.equal(inputFile(fd, '/no/such/file'), undefined)
+  closeSync(fd)
+  const folder = openSync('.', 'r')
+  t.equal(inputFile(folder), undefined)
+  closeSync(folder)
+})
+
+t.test('--leave-parts keeps what is stored when the producer fails, and prints what goes on', async (t) => {
+  const { file, Bucket, at, to, client, UploadId: first } = await stopped(t)
+  await abortUpload({ client, Bucket, Key: 'k', UploadId: first })
+  const args = ['--leave-parts', '--part-size', '5MiB', '--path-style', '--if-none-match', '*']
+  const more = [
+    '--content-length',
+    String(DATA.length),
+    '--param',
+    'RequestPayer=requester',
+    '--param',
+    'Expires=2030-01-01',
+  ]
+  const failing = `cat '${file}'; [ -e "${file}.again" ] || exit 7`
+  const { code, stderr } = await cli([...args, ...more, to, '--', 'sh', '-c', failing], { at })
+  t.equal(code, 7)
+  const [, again = ''] =
+    /What is stored is kept\. To go on, with the same input: s3-writable (.*)\n$/.exec(stderr) ?? []
+  const expected = `--leave-parts '--if-none-match=*' --content-length=${DATA.length} --param=RequestPayer=requester -- sh -c '`
+  t.match(again, /^--resume s3:\/\/\S+ --path-style --upload-id=\S+ --leave-parts /, stderr)
+  t.ok(again.includes(expected), again)
+  t.equal((await unfinishedUploads(Bucket)).length, 1)
+  writeFileSync(`${file}.again`, '')
+  const words = `'${CLI.join("' '")}'`
+  const child = spawn('sh', ['-c', `${words} ${again}`], {
+    env: { ...process.env, AWS_ENDPOINT_URL: at, NODE_NO_WARNINGS: '1' },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  t.same(await once(child, 'exit'), [0, null])
+  t.same(await stored(Bucket, 'k'), whole())
+})
+
+t.test('what a signal ends with --leave-parts is kept, and goes on', async (t) => {
+  const { file, Bucket, proxy, at, to, client, UploadId: first } = await stopped(t)
+  await abortUpload({ client, Bucket, Key: 'k', UploadId: first })
+  const { child, ended } = startCli(
+    [to, '--leave-parts', '--part-size', '5MiB', '--', 'sh', '-c', `cat ${file}; exec sleep 60`],
+    { at },
+  )
+  await proxy.came({ operation: 'UploadPart', PartNumber: 4, whole: true })
+  child.kill('SIGTERM')
+  const { code, stderr } = await ended
+  t.equal(code, 143)
+  t.match(stderr, /Ended by SIGTERM\. Nothing was published\. What is stored is kept\. To go on/)
+  const [{ UploadId = '' } = {}] = await unfinishedUploads(Bucket)
+  t.ok(stderr.includes(UploadId))
+  t.equal((await cli(['--resume', to], { file })).code, 0)
+  t.same(await stored(Bucket, 'k'), whole())
+})
+
+t.test('without an upload to resume, that is said, and nothing to go on with', async (t) => {
+  const Bucket = await makeBucket(t)
+  const gone = await cli(['--resume', '--upload-id', 'gone', '--leave-parts', `s3://${Bucket}/k`], { input: DATA })
+  t.equal(gone.code, 1)
+  t.match(gone.stderr, /there is no upload gone any more: .*There is no object of this key\n$/)
+  for (const input of [{ input: DATA }, { file: join(t.testdir({ file: 'short' }), 'file') }]) {
+    const { code, stderr } = await cli(['--resume', '--leave-parts', `s3://${Bucket}/k`], input)
+    t.equal(code, 1)
+    t.match(stderr, /^s3-writable: .*there is no unfinished upload of this key: .*There is no object of this key\n$/)
+  }
+})
+
+t.test('what the upload was begun with cannot be given again, and --upload-id needs --resume', async (t) => {
+  for (const [args, message] of [
+    [['--resume', '--content-type', 'a/b'], /--content-type does not go with --resume/],
+    [['--resume', '--metadata', 'a=b'], /--metadata does not go with --resume/],
+    [['--resume', '--sse-kms-key-id', 'x'], /--sse-kms-key-id does not go with --resume/],
+    [['--resume', '--param', 'WebsiteRedirectLocation=/'], /"WebsiteRedirectLocation" option must be left out/],
+    [['--upload-id', 'x'], /--upload-id goes with --resume/],
+  ] as const) {
+    const { code, stderr } = await cli([...args, 's3://bucket/k'], { input: 'x', at: 'http://127.0.0.1:1' })
+    t.equal(code, 2, stderr)
+    t.match(stderr, message)
+  }
+})

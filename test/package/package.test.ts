@@ -1,0 +1,98 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import t, { type Test } from 'tap'
+import { bytes, sha256 } from '../support/bytes.js'
+import { plainEnv } from '../support/run-program.js'
+import { endpoint, makeBucket, region, stored } from '../support/store.js'
+
+const ROOT = join(import.meta.dirname, '../..')
+const BIN = join(ROOT, 'node_modules/.bin')
+const folder = emptyFolder(t)
+const exec = promisify(execFile)
+
+/** What a program answers; where it fails, the error holds its output. */
+async function run(cwd: string, command: string, ...args: string[]): Promise<string> {
+  const { stdout } = await exec(command, args, { cwd, env: plainEnv, maxBuffer: 64 * 1024 * 1024 })
+  return stdout
+}
+
+/** Outside of the project, where nothing of its own can be found by going up. */
+function emptyFolder(t: Test): string {
+  const made = mkdtempSync(join(tmpdir(), 's3-writable-package-'))
+  t.teardown(() => rmSync(made, { recursive: true, force: true }))
+  return made
+}
+
+interface Packed {
+  filename: string
+  files: { path: string }[]
+}
+// `npm test` has just built what is packed here; built again, it would be gone for a moment under the other tests.
+const pack = await run(ROOT, 'npm', 'pack', '--ignore-scripts', '--json', '--pack-destination', folder)
+const [{ filename, files }] = JSON.parse(pack) as [Packed]
+const tarball = join(folder, filename)
+const paths = files.map((file) => file.path)
+
+t.test('the package holds code, types, source maps and sources, and no tests', async (t) => {
+  const beside = paths.filter((path) => !/^(dist|lib)\//.test(path))
+  t.same(beside.sort(), ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'])
+  const sources = paths.filter((path) => path.startsWith('lib/'))
+  t.ok(sources.includes('lib/index.ts'))
+  const built = sources.flatMap((path) => {
+    const name = path.replace('lib/', 'dist/').replace(/\.ts$/, '')
+    return [`${name}.js`, `${name}.js.map`, `${name}.d.ts`, `${name}.d.ts.map`]
+  })
+  t.same(paths.filter((path) => path.startsWith('dist/')).sort(), built.sort())
+})
+
+t.test('publint and attw find nothing wrong with the package', async (t) => {
+  await t.resolves(run(folder, join(BIN, 'publint'), 'run', '--strict', tarball))
+  await t.resolves(run(folder, join(BIN, 'attw'), '--profile', 'esm-only', tarball))
+})
+
+t.test('installed in an empty folder, it works by import and by require(), and has types', async (t) => {
+  const app = emptyFolder(t)
+  const sdk = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).devDependencies['@aws-sdk/client-s3']
+  const install = ['install', '--prefer-offline', '--no-audit', '--no-fund']
+  await run(app, 'npm', ...install, tarball, `@aws-sdk/client-s3@${sdk}`)
+  const body = `
+    const [Bucket, Key, endpoint, region] = process.argv.slice(2)
+    const client = new S3Client({ endpoint, region, forcePathStyle: true })
+    const upload = s3Writable({ client, Bucket, Key })
+    upload.end(require('node:fs').readFileSync('data'))
+    upload.on('finish', () => client.destroy())`
+  const names = ['S3Client', 's3Writable']
+  const from = ['@aws-sdk/client-s3', 's3-writable']
+  const imports = names.map((name, i) => `import { ${name} } from '${from[i]}'`)
+  const requires = names.map((name, i) => `const { ${name} } = require('${from[i]}')`)
+  const createRequire = "import { createRequire } from 'node:module'\nconst require = createRequire(import.meta.url)"
+  const data = bytes(12_345_678)
+  writeFileSync(join(app, 'data'), data)
+  writeFileSync(join(app, 'by-import.mjs'), [...imports, createRequire, body].join('\n'))
+  writeFileSync(join(app, 'by-require.cjs'), [...requires, body].join('\n'))
+  const Bucket = await makeBucket(t)
+  t.match(await run(app, join(app, 'node_modules/.bin/s3-writable'), '--help'), /^Examples:/)
+  for (const program of ['by-import.mjs', 'by-require.cjs']) {
+    await run(app, process.execPath, program, Bucket, program, endpoint.href, region)
+    t.same(await stored(Bucket, program), { sha256: sha256(data), size: data.length }, program)
+  }
+
+  writeFileSync(
+    join(app, 'typed.mts'),
+    [
+      ...imports,
+      "const upload = s3Writable({ client: new S3Client(), Bucket: 'b', Key: 'k', partSize: 8 * 1024 * 1024 })",
+      "upload.on('progress', ({ loaded }) => loaded.toFixed())",
+      'const { ETag, size, parts } = await upload.done()',
+      'export const result: [string, number, number] = [ETag, size, parts]',
+    ].join('\n'),
+  )
+  const types = ['--types', 'node', '--typeRoots', join(ROOT, 'node_modules/@types')]
+  for (const module of ['nodenext', 'preserve']) {
+    const tsc = [join(BIN, 'tsc'), '--noEmit', '--strict', '--target', 'es2022', '--module', module, ...types]
+    await t.resolves(run(app, process.execPath, ...tsc, 'typed.mts'), `types with --module ${module}`)
+  }
+})

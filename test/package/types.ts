@@ -1,0 +1,113 @@
+/** What must compile and what must not. Never run: the compiler reads it, before `npm test` runs anything. */
+import { Readable, type Writable } from 'node:stream'
+import { S3, S3Client } from '@aws-sdk/client-s3'
+import { type S3Writable, type S3WritableOptions, type S3WritableResult, s3Writable } from '../../lib/index.js'
+
+const client = new S3Client({ region: 'us-east-1' })
+const good = { client, Bucket: 'b', Key: 'k' }
+const RetainUntil = new Date()
+
+export function refused(): void {
+  // @ts-expect-error no client
+  s3Writable({ Bucket: 'b', Key: 'k' })
+  // @ts-expect-error no Key
+  s3Writable({ client, Bucket: 'b' })
+  // @ts-expect-error the stream is the body
+  s3Writable({ ...good, Body: 'x' })
+  // @ts-expect-error misspelt
+  s3Writable({ ...good, partsize: 1 })
+  // @ts-expect-error not a number
+  s3Writable({ ...good, partSize: '8MiB' })
+  // @ts-expect-error a client is an object with send and config
+  s3Writable({ ...good, client: {} })
+  // @ts-expect-error a point has parts
+  s3Writable({ ...good, resume: { UploadId: 'u', offset: 1 } })
+  // @ts-expect-error no upload is named
+  s3Writable({ ...good, resume: {} })
+  // @ts-expect-error result may not be there yet
+  s3Writable(good).result.ETag
+}
+
+/** The options are an interface, so that a library of its own can take them, or some of them. */
+interface Extended extends S3WritableOptions {
+  userId: string
+}
+interface Fewer extends Omit<S3WritableOptions, 'client' | 'Bucket'> {
+  partSize: number
+}
+type Chosen = Pick<S3WritableOptions, 'Key' | 'ContentType' | 'resume'>
+
+export function wrapped(
+  extended: Extended,
+  fewer: Fewer,
+  chosen: Chosen,
+  some: Partial<S3WritableOptions>,
+): S3Writable[] {
+  const { userId, ...rest } = extended
+  const without: Omit<S3WritableOptions, 'client'> = {
+    Bucket: userId,
+    Key: 'k',
+    ContentType: 'text/plain',
+    partSize: 1,
+  }
+  // @ts-expect-error a misspelling is one in a part of the options, too
+  const misspelt: Partial<S3WritableOptions> = { partsize: 1 }
+  const required: Required<Pick<S3WritableOptions, 'partSize'>> = { partSize: 1 }
+  const name: keyof S3WritableOptions = 'ServerSideEncryption'
+  const byName: S3WritableOptions[typeof name] = 'aws:kms'
+  // @ts-expect-error Bucket and client are not among them
+  s3Writable({ ...fewer, Key: 'k' })
+  return [
+    s3Writable(extended),
+    s3Writable(rest),
+    s3Writable({ client, ...without }),
+    s3Writable({ client, Bucket: 'b', ...fewer }),
+    s3Writable({ ...good, ...chosen }),
+    s3Writable({ ...good, ...some, ...good }),
+    s3Writable({ ...good, ...misspelt, ...required, ServerSideEncryption: byName }),
+    s3Writable({ ...some, client, Bucket: 'b', Key: 'k' }),
+  ]
+}
+
+export function taken(): void {
+  const options: S3WritableOptions[] = [
+    good,
+    { ...good, client: new S3({ region: 'us-east-1' }) },
+    { ...good, partSize: 1, concurrency: 1, maxParts: 1, equalParts: true, unsignedPayload: false, highWaterMark: 1 },
+    { ...good, ContentLength: 1, IfNoneMatch: '*', ACL: 'private', ServerSideEncryption: 'AES256' },
+    {
+      ...good,
+      expectedSize: 1,
+      IfMatch: '"e"',
+      GrantRead: 'id=1',
+      SSECustomerAlgorithm: 'AES256',
+      SSECustomerKey: 'k',
+    },
+    { ...good, ObjectLockMode: 'GOVERNANCE', ObjectLockRetainUntilDate: RetainUntil, ObjectLockLegalHoldStatus: 'ON' },
+    { ...good, ChecksumType: 'FULL_OBJECT', ChecksumAlgorithm: 'CRC32' },
+    { ...good, ChecksumAlgorithm: 'SHA256', ChecksumSHA256: 'x' },
+    { ...good, resume: true, IfNoneMatch: '*', ContentLength: 1, leavePartsOnError: true },
+    { ...good, resume: { UploadId: 'u' }, ChecksumSHA256: 'x', SSECustomerAlgorithm: 'AES256', SSECustomerKey: 'k' },
+    { ...good, resume: { UploadId: 'u', offset: 1, parts: 1, partSize: 1 }, ExpectedBucketOwner: '1' },
+    { ...good, resume: undefined, ContentType: 'text/plain' },
+    { ...good, resume: false, ContentType: 'text/plain' },
+    { ...good, resume: RetainUntil.valueOf() > 1 ? { UploadId: 'u' } : undefined },
+    { ...good, ContentType: undefined, partSize: undefined, signal: undefined, ChecksumType: undefined },
+    {
+      ...good,
+      beforeComplete: async ({ size, parts, UploadId }) => [size.toFixed(), parts.toFixed(), UploadId?.length],
+    },
+  ]
+  const upload: S3Writable & Writable = s3Writable(options[0] as S3WritableOptions)
+  upload.on('progress', ({ loaded, sent, total, parts, skipped }) => [loaded + sent + parts, total ?? skipped])
+  upload.once('upload', ({ UploadId }) => UploadId.length)
+  upload.on('error', (error) => error.message).once('finish', () => {})
+  const done: Promise<S3WritableResult> = upload.done()
+  void done.then(({ ETag, Location, size, VersionId }) => [
+    ETag.length,
+    Location.length,
+    size.toFixed(),
+    VersionId?.length,
+  ])
+  Readable.from([]).pipe(upload)
+}

@@ -1,0 +1,183 @@
+import { createDecipheriv } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { PutObjectCommand } from '@aws-sdk/client-s3'
+import t from 'tap'
+import { extract } from 'tar-stream'
+import { endedWell } from '../support/assertions.js'
+import { bytes, MiB, sha256 } from '../support/bytes.js'
+import { faultProxy } from '../support/fault-proxy.js'
+import { runRecipe, serveRecipe, startRecipe } from '../support/recipe.js'
+import { head, makeBucket, minio, read, s3Client, stored, unfinishedUploads } from '../support/store.js'
+
+const data = bytes(12 * MiB)
+const whole = { sha256: sha256(data), size: data.length }
+
+t.test('http-server: a request’s body becomes an object, before it is answered', async (t) => {
+  const Bucket = await makeBucket(t)
+  const url = await serveRecipe(t, 'http-server', [Bucket])
+  const headers = { 'content-type': 'video/webm' }
+  const answer = await fetch(`${url}/talks/one.webm`, { method: 'PUT', headers, body: data })
+  t.equal(answer.status, 201)
+  const object = await head(Bucket, 'talks/one.webm')
+  t.match(object, { ContentType: 'video/webm', ContentLength: data.length })
+  t.equal(answer.headers.get('etag'), object?.ETag)
+  t.same(await stored(Bucket, 'talks/one.webm'), whole)
+
+  for (const [method, path, status] of [
+    ['GET', 'favicon.ico', 405],
+    ['PUT', '', 400],
+    ['PUT', '%', 400],
+  ] as const) {
+    t.equal((await fetch(`${url}/${path}`, { method, body: method === 'PUT' ? 'x' : null })).status, status, path)
+  }
+  const large = await fetch(`${url}/large`, { method: 'PUT', body: bytes(21 * MiB) }).catch(() => undefined)
+  t.ok(large === undefined || large.status === 413)
+  await endedWell(t, Bucket, 'large')
+
+  const leaves = request(`${url}/leaves`, { method: 'PUT', headers: { 'content-length': data.length } })
+  leaves.on('error', () => {})
+  leaves.write(data.subarray(0, 9 * MiB), () => leaves.destroy())
+  await new Promise((resolve) => leaves.on('close', resolve))
+  while ((await unfinishedUploads(Bucket, 'leaves')).length > 0) await sleep(50)
+  await endedWell(t, Bucket, 'leaves')
+})
+
+t.test('fetch: what a URL answers becomes an object, all of it or nothing', async (t) => {
+  const Bucket = await makeBucket(t)
+  const server = createServer((request, response) => {
+    response.writeHead(200, { 'content-type': 'video/webm', 'content-length': data.length })
+    if (request.url === '/cut') response.write(data.subarray(0, 9 * MiB), () => response.destroy())
+    else response.end(data)
+  }).listen(0, '127.0.0.1')
+  t.teardown(() => server.close())
+  await once(server, 'listening')
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  t.match(await runRecipe('fetch', [`${url}/whole`, Bucket, 'k']), { code: 0, stdout: `${data.length}\n` })
+  t.same(await stored(Bucket, 'k'), whole)
+  t.equal((await head(Bucket, 'k'))?.ContentType, 'video/webm')
+  t.match(await runRecipe('fetch', [`${url}/cut`, Bucket, 'cut']), { code: 1, stderr: /terminated|other side closed/ })
+  await endedWell(t, Bucket, 'cut')
+})
+
+t.test('form: each file of a form becomes an object; one that is too large does not', async (t) => {
+  const Bucket = await makeBucket(t)
+  const url = await serveRecipe(t, 'form', [Bucket])
+  const post = async (files: Record<string, Uint8Array>): Promise<Response> => {
+    const body = new FormData()
+    for (const [name, bytes] of Object.entries(files)) body.append(name, new Blob([bytes], { type: 'image/png' }), name)
+    return await fetch(url, { method: 'POST', body })
+  }
+  const answer = await post({ one: data, two: bytes(7) })
+  t.equal(answer.status, 201)
+  t.equal(await answer.text(), `one ${data.length}\ntwo 7`)
+  t.same(await stored(Bucket, 'one'), whole)
+  t.match(await head(Bucket, 'two'), { ContentLength: 7, ContentType: 'image/png' })
+  const large = await post({ large: bytes(21 * MiB) })
+  t.equal(large.status, 400)
+  t.match(await large.text(), /large is larger than/)
+  await endedWell(t, Bucket, 'large')
+  const refused = await serveRecipe(t, 'form', ['no-such-bucket-here'])
+  const body = new FormData()
+  body.append('one', new Blob([data]), 'one')
+  const answered = await fetch(refused, { method: 'POST', body }).catch(() => undefined)
+  t.ok(
+    answered === undefined || (await answered.text()).includes('NoSuchBucket'),
+    'a file that S3 refuses ends the form',
+  )
+})
+
+t.test('logs: a new object after so many bytes or so much time, and no line is lost or cut', async (t) => {
+  const Bucket = await makeBucket(t)
+  const lines = Array.from({ length: 300 }, (_, i) => `line ${i} ${'ü'.repeat(i % 50)}`)
+  const ran = await runRecipe('logs', [Bucket, 'day/', '4000', '60000'], `${lines.join('\n')}\n`)
+  t.equal(ran.code, 0)
+  const keys = ran.stdout.trim().split('\n').sort()
+  t.ok(keys.length > 3)
+  const all = await Promise.all(keys.map((key) => read(Bucket, key)))
+  t.equal(all.join(''), `${lines.join('\n')}\n`)
+  t.ok(all.slice(0, -1).every(({ length }) => length >= 4000 && length < 4200))
+
+  const slow = startRecipe('logs', [Bucket, 'slow/', '4000', '200'])
+  slow.stdin?.write('one\n')
+  const [first] = await once(slow.stdout ?? slow, 'data')
+  t.equal(String(first), 'slow/000001.log\n', 'though it has few bytes, and its producer goes on')
+  slow.stdin?.end('two\n')
+  await once(slow, 'exit')
+  const lost = await runRecipe('logs', ['no-such-bucket-here', 'a/', '3', '60000'], 'one\ntwo\n')
+  t.equal(lost.code, 1)
+  for (const key of ['a/000001.log', 'a/000002.log']) t.match(lost.stderr, `${key} is lost: s3://no-such-bucket-here`)
+  t.same([`${await read(Bucket, 'slow/000001.log')}`, `${await read(Bucket, 'slow/000002.log')}`], ['one\n', 'two\n'])
+})
+
+t.test('logs: where an object fails while no line comes, the next line goes into the next object', async (t) => {
+  const logs = startRecipe('logs', ['no-such-bucket-here', 'a/', '1000000000', '60000'])
+  let told = ''
+  logs.stderr?.setEncoding('utf8').on('data', (text) => {
+    told += text
+  })
+  logs.stdin?.write(`${'x'.repeat(9 * MiB)}\n`)
+  while (!told.includes('a/000001.log is lost')) await once(logs.stderr ?? logs, 'data')
+  logs.stdin?.end('two\n')
+  t.same(await once(logs, 'close'), [1, null])
+  t.match(told, 'a/000002.log is lost')
+})
+
+t.test('tee: the same bytes in a file and in S3; without S3 there is no file', async (t) => {
+  const Bucket = await makeBucket(t)
+  const file = join(t.testdir(), 'copy')
+  t.equal((await runRecipe('tee', [file, Bucket, 'k'], data)).code, 0)
+  t.equal(sha256(readFileSync(file)), whole.sha256)
+  t.same(await stored(Bucket, 'k'), whole)
+  t.match(await runRecipe('tee', [join(file, 'no'), Bucket, 'no'], data), { code: 1, stderr: /ENOTDIR/ })
+  await endedWell(t, Bucket, 'no')
+  const other = join(t.testdir(), 'other')
+  t.match(await runRecipe('tee', [other, 'no-such-bucket-here', 'k'], data), { code: 1, stderr: /NoSuchBucket/ })
+  t.notOk(existsSync(other))
+})
+
+t.test('encrypt: the object is the cipher’s, and can be read by whoever has the key', async (t) => {
+  const Bucket = await makeBucket(t)
+  const KEY = '07'.repeat(32)
+  t.equal((await runRecipe('encrypt', [Bucket, 'k'], data, { KEY })).code, 0)
+  const object = await read(Bucket, 'k')
+  t.equal(object.length, 12 + data.length + 16)
+  const decipher = createDecipheriv('aes-256-gcm', Buffer.from(KEY, 'hex'), object.subarray(0, 12))
+  decipher.setAuthTag(object.subarray(-16))
+  const plain = Buffer.concat([decipher.update(object.subarray(12, -16)), decipher.final()])
+  t.equal(sha256(plain), whole.sha256)
+  t.equal((await runRecipe('encrypt', [Bucket, 'no'], data, { KEY: '07' })).code, 1)
+  await endedWell(t, Bucket, 'no')
+})
+
+t.test('archive: many objects become one, and nothing where one of them is gone', async (t) => {
+  const Bucket = await makeBucket(t)
+  const client = s3Client(t)
+  const sizes = { 'in/a': 0, 'in/b': 100_000, 'in/sub/c': 9 * MiB, 'out/d': 5 }
+  for (const [Key, size] of Object.entries(sizes)) {
+    await client.send(new PutObjectCommand({ Bucket, Key, Body: bytes(size) }))
+  }
+  t.equal((await runRecipe('archive', [Bucket, 'in/', 'all.tar'])).code, 0)
+  const found: Record<string, number> = {}
+  const entries = (await minio.getObject(Bucket, 'all.tar')).pipe(extract())
+  for await (const entry of entries) {
+    const all = await buffer(entry as unknown as Readable)
+    t.ok(all.equals(bytes(all.length)), entry.header.name)
+    found[entry.header.name] = all.length
+  }
+  t.same(found, { 'in/a': 0, 'in/b': 100_000, 'in/sub/c': 9 * MiB })
+
+  const gone = { do: 'answer', status: 404, body: '<Error><Code>NoSuchKey</Code></Error>' } as const
+  const proxy = await faultProxy(t, {
+    fault: ({ operation, url }) => (operation === 'GetObject' && url.includes('in/sub/c') ? gone : undefined),
+  })
+  const failed = await runRecipe('archive', [Bucket, 'in/', 'no.tar'], '', { AWS_ENDPOINT_URL: proxy.url })
+  t.match(failed, { code: 1, stderr: /NoSuchKey/ })
+  await endedWell(t, Bucket, 'no.tar')
+})

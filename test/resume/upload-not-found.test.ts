@@ -1,0 +1,180 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import t, { type Test } from 'tap'
+import { abortUpload, resumePoint, type S3WritableOptions } from '../../lib/index.js'
+import { bytes, MiB, P, pieces, sha256 } from '../support/bytes.js'
+import { failureOf } from '../support/failure.js'
+import { denied, type Fault } from '../support/fault-proxy.js'
+import type { Seen } from '../support/recorded-request.js'
+import { type Way, way } from '../support/scenario.js'
+import { s3Client, stored, unfinishedUploads } from '../support/store.js'
+import { begun, nths } from '../support/unfinished-upload.js'
+
+const DATA = bytes(3 * P + 1000)
+const source = (data = DATA): Readable =>
+  Readable.from(
+    pieces(data, () => 1 * MiB),
+    { objectMode: false },
+  )
+
+/** An upload that was completed, so that it is gone and its object is there. */
+async function completed(
+  t: Test,
+  options: Partial<S3WritableOptions> = {},
+  fault: (seen: Seen) => Fault | undefined = () => undefined,
+): Promise<Way & { UploadId: string }> {
+  const all = await way(t, { fault })
+  const first = all.upload(options)
+  await pipeline(source(), first)
+  return { ...all, UploadId: first.UploadId as string }
+}
+
+t.test('an upload that was aborted is told, and that there is no object', async (t) => {
+  const { client, Bucket, upload, fails } = await way(t)
+  const UploadId = await begun(client, Bucket, nths(DATA, 1))
+  await abortUpload({ client, Bucket, Key: 'k', UploadId })
+  const message = `s3://${Bucket}/k: there is no upload ${UploadId} any more: it was completed, aborted, or removed as too old. There is no object of this key`
+  const expected = { code: 'ERR_S3_RESUME', name: 'NoSuchUpload', UploadId, message }
+  await fails(pipeline(source(), upload({ resume: { UploadId } })), expected)
+  await fails(resumePoint({ client, Bucket, Key: 'k', UploadId }), expected)
+})
+
+t.test('without an upload, resume: true is told so', async (t) => {
+  const { client, Bucket, upload, fails } = await way(t)
+  const message = /there is no unfinished upload of this key: .* or never begun\. There is no object of this key$/
+  await fails(pipeline(source(), upload({ resume: true })), { code: 'ERR_S3_RESUME', message })
+  await fails(resumePoint({ client, Bucket, Key: 'k' }), { code: 'ERR_S3_RESUME', message })
+})
+
+t.test('an upload that was completed is told, and that the object is made of these very bytes', async (t) => {
+  for (const options of [{}, { ChecksumType: 'FULL_OBJECT' }, { partSize: 6 * MiB }] as const) {
+    const { client, Bucket, upload, UploadId } = await completed(t, options)
+    const old = await stored(Bucket, 'k')
+    const message = new RegExp(
+      `An object of ${DATA.length} bytes is there, made 20.*Z\\. It is made of these very bytes: the upload was completed`,
+    )
+    for (const resume of [{ UploadId }, true] as const) {
+      const stream = upload({ resume })
+      t.match(await failureOf(pipeline(source(), stream)), { code: 'ERR_S3_RESUME', message })
+      t.same([stream.UploadId, stream.bytesUploaded, stream.result], [undefined, 0, undefined])
+    }
+    const point = await failureOf(resumePoint({ client, Bucket, Key: 'k', UploadId }))
+    t.match(point, { code: 'ERR_S3_RESUME', message: new RegExp(`An object of ${DATA.length} bytes is there`) })
+    t.same(await stored(Bucket, 'k'), old)
+    t.same(await unfinishedUploads(Bucket), [])
+  }
+})
+
+t.test('an object of other bytes is not taken for the upload’s', async (t) => {
+  const { upload, Bucket, UploadId } = await completed(t)
+  const old = { sha256: sha256(DATA), size: DATA.length }
+  for (const other of [bytes(DATA.length, 2), DATA.subarray(1), DATA.subarray(0, 2 * P), DATA.subarray(0, 0)]) {
+    const error = await failureOf(pipeline(source(other), upload({ resume: { UploadId } })))
+    const message = new RegExp(`It does not show that it is made of the ${other.length} bytes that came$`)
+    t.match(error, { code: 'ERR_S3_RESUME', message })
+  }
+  const text = await failureOf(pipeline(Readable.from(['some text']), upload({ resume: { UploadId } })))
+  t.match(text, { code: 'ERR_S3_RESUME', message: /made of the 9 bytes that came$/ })
+  t.same(await stored(Bucket, 'k'), old)
+})
+
+t.test('what cannot be compared is told at once, without reading the source', async (t) => {
+  const { upload, Bucket, UploadId } = await completed(t)
+  for (const [options, message] of [
+    [{ resume: { UploadId }, ContentLength: 5 }, /bytes is there, made .*\. ContentLength is 5$/],
+    [{ resume: { UploadId, offset: P, parts: 1, partSize: P } }, /bytes is there, made 20.*Z$/],
+  ] as const) {
+    const stream = upload(options)
+    t.match(await failureOf(stream.done()), { code: 'ERR_S3_RESUME', message })
+  }
+  t.equal((await stored(Bucket, 'k')).size, DATA.length)
+})
+
+t.test('an object that was stored whole is compared too', async (t) => {
+  const { upload, Bucket } = await way(t)
+  const small = DATA.subarray(0, P)
+  await pipeline(source(small), upload())
+  for (const [data, message] of [
+    [small, /It is made of these very bytes/],
+    [DATA, /It does not show that it is made of/],
+  ] as const) {
+    const error = await failureOf(pipeline(source(data), upload({ resume: { UploadId: 'gone' } })))
+    t.match(error, { code: 'ERR_S3_RESUME', message })
+  }
+  t.equal((await stored(Bucket, 'k')).size, P)
+})
+
+t.test('bytes that come to more than the store takes are told so, as in any upload', async (t) => {
+  const { upload, Bucket } = await way(t)
+  await pipeline(source(DATA.subarray(0, P)), upload())
+  const error = await failureOf(pipeline(source(DATA), upload({ resume: { UploadId: 'gone' }, maxParts: 1 })))
+  t.match(error, { code: 'ERR_S3_TOO_MANY_PARTS', Bucket, message: /^s3:.*k: the stream is longer than one part of / })
+})
+
+t.test('who may not look at the object is told so', async (t) => {
+  const fault = ({ operation }: Seen) => (operation === 'HeadObject' ? denied : undefined)
+  const { upload, UploadId } = await completed(t, {}, fault)
+  const error = await failureOf(upload({ resume: { UploadId } }).done())
+  t.match(error, { code: 'ERR_S3_RESUME', message: /removed as too old\. s3:.*HeadObject failed/ })
+})
+
+t.test('who may not list the parts is told so, and the upload is left', async (t) => {
+  const { client, Bucket, upload } = await way(t, {
+    fault: ({ operation, attempt }) => (operation === 'ListParts' && attempt === 1 ? denied : undefined),
+  })
+  const UploadId = await begun(client, Bucket, nths(DATA, 1))
+  const error = await failureOf(upload({ resume: { UploadId } }).done())
+  t.match(error, { code: 'ERR_S3_REQUEST', name: 'AccessDenied', operation: 'ListParts', UploadId })
+  t.match(await unfinishedUploads(Bucket), [{ UploadId }])
+  await pipeline(source(), upload({ resume: { UploadId } }))
+  t.equal((await stored(Bucket, 'k')).sha256, sha256(DATA))
+})
+
+t.test('a comparison that is given up sends nothing', async (t) => {
+  const { upload, Bucket, UploadId, proxy } = await completed(t)
+  const stream = upload({ resume: { UploadId } })
+  const ended = failureOf(stream.done())
+  await new Promise((resolve) => stream.write(bytes(P), resolve))
+  const error = new Error('not after all')
+  proxy.seen.length = 0
+  stream.destroy(error)
+  t.equal(await ended, error)
+  t.same(proxy.seen, [])
+  t.equal((await stored(Bucket, 'k')).size, DATA.length)
+})
+
+t.test('another account’s upload is not resumed unless it is named', async (t) => {
+  const ours = 'arn:aws:sts::111122223333:assumed-role/app/1'
+  const theirs = 'arn:aws:iam::999988887777:user/other'
+  let initiator = ''
+  const { Bucket, upload, client } = await way(t, {
+    config: {
+      credentials: {
+        accessKeyId: process.env.AWS_ACCESS_KEY_ID ?? '',
+        secretAccessKey: process.env.AWS_SECRET_ACCESS_KEY ?? '',
+        accountId: '111122223333',
+      },
+    },
+    fault: ({ operation }) => {
+      if (operation !== 'ListMultipartUploads') return undefined
+      const body = (xml: string): string =>
+        xml.replace(/<Initiator>.*?<\/Initiator>/s, `<Initiator><ID>${initiator}</ID></Initiator>`)
+      return { do: 'rewrite', body }
+    },
+  })
+  await begun(client, Bucket, nths(DATA, 1))
+  initiator = theirs
+  const error = await failureOf(upload({ resume: true }).done())
+  t.match(error, { code: 'ERR_S3_RESUME', message: /there is no unfinished upload of this key/ })
+  initiator = ours
+  t.equal((await resumePoint({ client, Bucket, Key: 'k' })).parts, 1)
+  // Whose credentials do not tell the account may be anyone.
+  initiator = theirs
+  const credentials = async () => ({ accessKeyId: '', secretAccessKey: '' })
+  for (const config of [{ credentials }, {}]) {
+    const nobody = { config, send: (command: never) => client.send(command) as Promise<unknown> }
+    t.equal((await resumePoint({ client: nobody, Bucket, Key: 'k' })).parts, 1)
+  }
+  await pipeline(source(), upload({ client: s3Client(t), resume: true }))
+  t.equal((await stored(Bucket, 'k')).sha256, sha256(DATA))
+})

@@ -1,0 +1,40 @@
+/**
+ * A process of its own that uploads one GiB to the S3 at the given URL and prints the memory that it took, over what the
+ * process had before: tsx keeps some MiB of array buffers on some versions of Node.
+ * The source fills one and the same buffer again after each callback, so it adds nothing of its own.
+ */
+import { once } from 'node:events'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { S3Client } from '@aws-sdk/client-s3'
+import { s3Writable } from 's3-writable'
+import { KiB, MiB } from '../bytes.js'
+
+const [endpoint = '', Bucket = '', partSize = '', concurrency = ''] = process.argv.slice(2)
+const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true })
+const send = async (Key: string, size: number, look: () => void): Promise<void> => {
+  const upload = s3Writable({ client, Bucket, Key, partSize: Number(partSize), concurrency: Number(concurrency) })
+  const buffer = Buffer.alloc(64 * KiB)
+  for (let at = 0; at < size; at += buffer.length) {
+    buffer.fill(at / buffer.length)
+    await new Promise<void>((resolve, reject) => upload.write(buffer, (error) => (error ? reject(error) : resolve())))
+    look()
+  }
+  upload.end()
+  await once(upload, 'finish')
+}
+
+// The SDK loads much of itself at the first request.
+await send('warm', KiB, () => {})
+setFlagsFromString('--expose-gc')
+runInNewContext('gc')()
+const before = process.memoryUsage()
+let arrayBuffers = 0
+let rss = 0
+await send('gib', 1024 * MiB, () => {
+  const now = process.memoryUsage()
+  arrayBuffers = Math.max(arrayBuffers, now.arrayBuffers - before.arrayBuffers)
+  rss = Math.max(rss, now.rss - before.rss)
+})
+client.destroy()
+console.log(JSON.stringify({ arrayBuffers, rss }))

@@ -1,0 +1,37 @@
+/**
+ * A process of its own that uploads 170 MiB in parts of 5 MiB that grow, and prints for each part how many bytes of array
+ * buffers were held at most while it came, over what the process had before. What nobody holds any more is collected
+ * first: outgrown buffers are not used again, and Node collects them some time later.
+ */
+import { once } from 'node:events'
+import { S3Client } from '@aws-sdk/client-s3'
+import { s3Writable } from 's3-writable'
+import { KiB, MiB, P } from '../bytes.js'
+import { held } from '../memory.js'
+
+const [endpoint = '', Bucket = '', maxParts = ''] = process.argv.slice(2)
+const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true })
+const chunk = Buffer.alloc(64 * KiB)
+const send = async (Key: string, size: number, look: (at: number) => Promise<void>): Promise<void> => {
+  const upload = s3Writable({ client, Bucket, Key, partSize: P, maxParts: Number(maxParts) })
+  for (let at = 0; at < size; at += chunk.length) {
+    await new Promise<void>((resolve, reject) => upload.write(chunk, (error) => (error ? reject(error) : resolve())))
+    await look(at)
+  }
+  upload.end()
+  await once(upload, 'finish')
+}
+
+// The SDK loads much of itself at the first request.
+await send('warm', KiB, async () => {})
+const before = await held()
+const ends = [1, 2, 3, 4, 6, 10, 18, 34].map((parts) => parts * P)
+const peaks: number[] = []
+await send('growing', 34 * P, async (at) => {
+  const part = ends.findIndex((end) => at < end)
+  const peak = peaks[part] ?? 0
+  if (process.memoryUsage().arrayBuffers - before < peak + MiB / 2) return
+  peaks[part] = Math.max(peak, (await held()) - before)
+})
+client.destroy()
+console.log(JSON.stringify(peaks))

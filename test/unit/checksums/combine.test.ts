@@ -1,0 +1,41 @@
+import { crc32 } from 'node:zlib'
+import fc from 'fast-check'
+import t from 'tap'
+import { crc32Base64, crc32Combine, wholeChecksum } from '../../../lib/checksums/combine.js'
+
+t.test('the combined CRC of any pieces is the CRC of the whole', async () => {
+  fc.assert(
+    fc.property(fc.array(fc.uint8Array({ maxLength: 5000 }), { maxLength: 20 }), (pieces) => {
+      const combined = pieces.reduce((crc, piece) => crc32Combine(crc, crc32(piece), piece.length), 0)
+      return combined === crc32(Buffer.concat(pieces))
+    }),
+    { numRuns: 500 },
+  )
+})
+
+t.test('a length beyond 32 bits combines as the same zeros in smaller pieces do', async (t) => {
+  const first = crc32('first')
+  const MiB = 1024 * 1024
+  const zeros = crc32(Buffer.alloc(MiB))
+  let [crc, length] = [zeros, MiB]
+  while (length < 5 * 1024 * MiB) {
+    crc = crc32Combine(crc, crc, length)
+    length *= 2
+  }
+  let step = first
+  for (let done = 0; done < length; done += MiB) step = crc32Combine(step, zeros, MiB)
+  t.equal(crc32Combine(first, crc, length), step)
+})
+
+t.test('a CRC is written as S3 writes it', async (t) => {
+  // https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html: four bytes, big-endian
+  t.equal(crc32Base64(0), 'AAAAAA==')
+  t.equal(crc32Base64(0x01020304), 'AQIDBA==')
+})
+
+t.test('a checksum of the whole is told from what only sounds like one', async (t) => {
+  t.equal(wholeChecksum('ChecksumSHA256'), 'SHA256')
+  t.equal(wholeChecksum('ChecksumAlgorithm'), undefined)
+  t.equal(wholeChecksum('ChecksumType'), undefined)
+  t.equal(wholeChecksum('ContentMD5'), undefined)
+})

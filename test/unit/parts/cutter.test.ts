@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { crc32 } from 'node:zlib'
+import fc from 'fast-check'
+import chunker from 'stream-chunker'
+import t from 'tap'
+import { type Part, PartCutter } from '../../../lib/parts/cutter.js'
+import { partSizes } from '../../../lib/parts/sizes.js'
+import { bytes, MiB } from '../../support/bytes.js'
+
+type Text = [text: string, encoding: BufferEncoding]
+
+/** All parts of these writes, copied out and given back at once. */
+function cut(
+  writes: (Uint8Array | Text)[],
+  partSize: number,
+  firstBytes?: number,
+): { parts: Buffer[]; cutter: PartCutter } {
+  const parts: Buffer[] = []
+  const keep = (part: Part): void => {
+    if (part.PartNumber !== parts.length + 1) throw new Error(`part ${part.PartNumber} came after ${parts.length}`)
+    if (part.crc !== crc32(part.body)) throw new Error('the CRC is not that of the bytes')
+    parts.push(Buffer.from(part.body))
+    part.release()
+  }
+  const cutter = new PartCutter(partSizes(partSize, 1_000_000, true), 2, keep, { firstBytes })
+  for (const write of writes) {
+    const chunk = write instanceof Uint8Array ? write : Buffer.from(...write)
+    const taken = write === chunk ? undefined : cutter.takeText(...(write as Text))
+    if ((taken ?? cutter.take(chunk)) !== chunk.length) throw new Error('there is always room here')
+  }
+  const last = cutter.end()
+  if (last !== undefined) keep(last)
+  return { parts, cutter }
+}
+
+const writes = fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 40 })
+
+t.test('the cut is that of stream-chunker, for any sequence of writes', async () => {
+  await fc.assert(
+    fc.asyncProperty(writes, fc.integer({ min: 1, max: 400 }), async (chunks, partSize) => {
+      const expected: Buffer[] = []
+      const reference = chunker(partSize, { flush: true, align: false }).on('data', (part) => expected.push(part))
+      for (const chunk of chunks) if (chunk.length > 0) reference.write(Buffer.from(chunk))
+      reference.end()
+      await once(reference, 'end')
+      const { parts } = cut(chunks, partSize)
+      assert.deepEqual(parts, expected)
+    }),
+    { numRuns: 300 },
+  )
+})
+
+t.test('the cut depends on the bytes only, and the CRC is of them all', async () => {
+  fc.assert(
+    fc.property(
+      writes,
+      fc.integer({ min: 1, max: 400 }),
+      fc.integer({ min: 1, max: 500 }),
+      (chunks, partSize, first) => {
+        const whole = Buffer.concat(chunks)
+        const { parts, cutter } = cut(chunks, partSize, first)
+        const { parts: atOnce } = cut([whole], partSize)
+        return (
+          Buffer.concat(parts).equals(whole) &&
+          cutter.crc === crc32(whole) &&
+          cutter.size === whole.length &&
+          parts.every((part, i) => part.equals(atOnce[i] as Buffer)) &&
+          parts.every(({ length }, i) =>
+            i === parts.length - 1 ? length > 0 && length <= partSize : length === partSize,
+          )
+        )
+      },
+    ),
+  )
+})
+
+t.test('text is cut as its bytes are, in any encoding, with bytes between', async (t) => {
+  const encodings: BufferEncoding[] = ['utf8', 'latin1', 'ascii', 'utf16le', 'base64', 'base64url', 'hex']
+  const line = fc.string({ unit: 'grapheme', maxLength: 60 })
+  const loose = fc.string({ unit: 'binary', maxLength: 60 })
+  const hex = fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes).toString('hex'))
+  const text = fc.tuple(fc.oneof(line, loose, hex, fc.constant('\ud800')), fc.constantFrom(...encodings))
+  const mixed = fc.array(fc.oneof({ weight: 4, arbitrary: text }, fc.uint8Array({ maxLength: 60 })), { maxLength: 40 })
+  fc.assert(
+    fc.property(mixed, fc.integer({ min: 1, max: 1000 }), fc.integer({ min: 1, max: 500 }), (all, partSize, first) => {
+      const whole = Buffer.concat(all.map((one) => (one instanceof Uint8Array ? one : Buffer.from(...one))))
+      const { parts, cutter } = cut(all, partSize, first)
+      assert.deepEqual(parts, cut([whole], partSize).parts)
+      assert.equal(cutter.crc, crc32(whole))
+    }),
+    { numRuns: 500 },
+  )
+  const cutter = new PartCutter(partSizes(200_000, 10, true), 2, () => {}, { firstBytes: 200_000 })
+  t.equal(cutter.takeText('no buffer yet', 'utf8'), undefined)
+  cutter.take(bytes(20_000))
+  t.equal(cutter.takeText('é', 'utf8'), 2)
+  t.equal(cutter.takeText('x'.repeat(40_000), 'utf8'), 40_000, 'much at once')
+  t.equal(cutter.takeText('x'.repeat(47_000), 'utf8'), undefined, 'which might not fit')
+})
+
+t.test('a full first part waits for one more byte; a later one does not', async (t) => {
+  const parts: Part[] = []
+  const cutter = new PartCutter(partSizes(10, 100, true), 3, (part) => parts.push(part))
+  cutter.take(bytes(10))
+  t.equal(parts.length, 0)
+  cutter.take(bytes(1))
+  t.equal(parts.length, 1)
+  cutter.take(bytes(9))
+  t.equal(parts.length, 2)
+  t.equal(cutter.end(), undefined, 'a trailing part is never empty')
+})
+
+t.test('with every buffer out nothing is taken, until one comes back', async (t) => {
+  const parts: Part[] = []
+  const cutter = new PartCutter(partSizes(10, 100, true), 3, (part) => parts.push(part))
+  t.ok(cutter.hasRoom)
+  t.equal(cutter.take(bytes(100)), 30, 'three buffers')
+  t.notOk(cutter.hasRoom)
+  t.equal(cutter.take(bytes(1)), 0)
+  const memory = parts[1]?.body.buffer
+  parts[1]?.release()
+  t.equal(parts[1]?.body.length, 0, 'the part lets go of it')
+  t.ok(cutter.hasRoom)
+  t.equal(cutter.take(bytes(100, 2)), 10)
+  t.equal(parts[3]?.body.buffer, memory, 'the same memory again')
+  t.ok(parts[0]?.body.equals(bytes(10)), 'what is still out is not touched')
+})
+
+t.test('a small first part takes little memory, and a known length takes exactly its own', async (t) => {
+  const small = new PartCutter(partSizes(8 * MiB, 10, true), 2, () => {})
+  small.take(bytes(100))
+  t.equal(small.end()?.body.buffer.byteLength, 16 * 1024)
+  const known = new PartCutter(partSizes(8 * MiB, 10, true), 2, () => {}, { firstBytes: 12_345 })
+  known.take(bytes(100))
+  t.equal(known.end()?.body.buffer.byteLength, 12_345)
+  const large = new PartCutter(partSizes(8 * MiB, 10, true), 2, () => {})
+  large.take(bytes(3 * MiB))
+  t.equal(large.end()?.body.buffer.byteLength, 3 * MiB)
+})
+
+t.test('parts grow as the sizes say, and outgrown buffers are not used', async (t) => {
+  const parts: number[] = []
+  const cutter = new PartCutter(partSizes(1, 6, false), 2, (part) => {
+    parts.push(part.body.length)
+    part.release()
+  })
+  t.equal(cutter.take(bytes(17)), 17)
+  t.same(parts, [1, 1, 1, 2, 4, 8])
+  t.throws(() => cutter.take(bytes(1)), {
+    code: 'ERR_S3_TOO_MANY_PARTS',
+    message: /longer than 6 parts of 1 to 8 bytes/,
+  })
+})
+
+t.test('where there can be no second part, the first is not cut', async (t) => {
+  const cutter = new PartCutter(partSizes(10, 1, false), 2, () => t.fail('a part was cut'))
+  t.equal(cutter.take(bytes(10)), 10)
+  t.throws(() => cutter.take(bytes(1)), { code: 'ERR_S3_TOO_MANY_PARTS', message: /longer than one part of 10 bytes/ })
+})
+
+t.test('a part that no memory can hold is told, and how large it is', async (t) => {
+  const cutter = new PartCutter(
+    () => Number.MAX_SAFE_INTEGER,
+    2,
+    () => {},
+  )
+  t.throws(() => cutter.take(bytes(2 * MiB)) + cutter.take(bytes(1)), {
+    code: 'ERR_S3_MEMORY',
+    message: `there is no memory for part 1, for which ${Number.MAX_SAFE_INTEGER} bytes were asked for. Lower partSize or concurrency, or, where parts have grown, give ContentLength or expectedSize`,
+    cause: RangeError,
+  })
+})
+
+t.test('a dropped cutter holds no memory', async (t) => {
+  const cutter = new PartCutter(partSizes(10, 100, true), 3, (part) => part.release())
+  cutter.take(bytes(25))
+  cutter.drop()
+  t.equal(cutter.end(), undefined)
+})

@@ -1,0 +1,78 @@
+import { Readable, type Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import t from 'tap'
+import { s3Writable } from '../../../lib/index.js'
+import { Progress, type S3WritableProgress } from '../../../lib/upload/progress.js'
+import { bytes, KiB, MiB, P, pieces } from '../../support/bytes.js'
+import { head, makeBucket, s3Client } from '../../support/store.js'
+
+const source = (size: number): Readable => Readable.from(pieces(bytes(size), () => 64 * KiB))
+
+t.test('what an attempt sends again is not counted again', async (t) => {
+  const told: S3WritableProgress[] = []
+  const progress = new Progress(100, (now) => told.push(now))
+  const part = progress.part()
+  part(60)
+  part(20)
+  t.equal(progress.sent, 60)
+  part(100)
+  progress.stored(100)
+  t.same(told.at(-1), { loaded: 100, sent: 100, total: 100, parts: 1 })
+})
+
+t.test('between parts it is told at most ten times a second', async (t) => {
+  let told = 0
+  const progress = new Progress(undefined, () => told++)
+  const part = progress.part()
+  const start = performance.now()
+  for (let bytes = 1; bytes <= 10_000; bytes++) part(bytes)
+  t.ok(told <= 1 + (performance.now() - start) / 100)
+  progress.stored(10_000)
+  progress.stored(0)
+  t.ok(told >= 3, 'and at every part')
+})
+
+t.test('progress never falls, and ends at the size', async (t) => {
+  const client = s3Client(t)
+  const Bucket = await makeBucket(t)
+  for (const size of [0, KiB, P, 7 * P + 3]) {
+    for (const ContentLength of [undefined, size]) {
+      const told: S3WritableProgress[] = []
+      const upload: Writable = s3Writable({ client, Bucket, Key: 'k', partSize: P, ContentLength }).on(
+        'progress',
+        (now) => told.push(now),
+      )
+      upload.on('finish', () => told.push({ loaded: -1, sent: -1, parts: -1 }))
+      await pipeline(source(size), upload)
+      t.equal(told.pop()?.loaded, -1, 'nothing is told after finish')
+      const parts = Math.max(1, Math.ceil(size / P))
+      t.ok(told.length >= parts)
+      t.same(told.at(-1), { loaded: size, sent: size, parts, ...(ContentLength === undefined ? {} : { total: size }) })
+      for (const [i, now] of told.entries()) {
+        const before = told[i - 1] ?? { loaded: 0, sent: 0, parts: 0 }
+        t.ok(
+          now.loaded >= before.loaded && now.sent >= before.sent && now.parts >= before.parts && now.sent >= now.loaded,
+        )
+      }
+    }
+  }
+})
+
+t.test('what a progress listener throws does not fail the upload', async (t) => {
+  const client = s3Client(t)
+  const Bucket = await makeBucket(t)
+  const caught: unknown[] = []
+  const upload = s3Writable({ client, Bucket, Key: 'k', partSize: P })
+  upload.on('progress', () => {
+    throw new Error('in the listener')
+  })
+  const listeners = process.listeners('uncaughtException')
+  process.removeAllListeners('uncaughtException')
+  process.on('uncaughtException', (error) => caught.push(error))
+  await pipeline(source(12 * MiB), upload)
+  process.removeAllListeners('uncaughtException')
+  for (const listener of listeners) process.on('uncaughtException', listener)
+  t.ok(caught.length >= 3)
+  t.match(caught[0], { message: 'in the listener' })
+  t.ok(await head(Bucket, 'k'))
+})
