@@ -1,20 +1,8 @@
 export { S3WritableError, type S3WritableErrorCode } from './errors/s3-writable-error.js'
-export type {
-  BeforeComplete,
-  Resume,
-  ResumePoint,
-  S3ClientLike,
-  S3WritableOptions,
-} from './options/types.js'
+export type { BeforeComplete, Resume, ResumePoint, S3ClientLike, S3WritableOptions } from './options/types.js'
 export type { UnfinishedUpload } from './requests/list.js'
 export { type ResumePointOptions, resumePoint } from './resume/resume.js'
 export { S3Writable, s3Writable } from './s3-writable.js'
-export type { S3WritableResult } from './upload/complete.js'
 export type { S3WritableProgress, S3WritableUpload } from './upload/progress.js'
-export {
-  abortUpload,
-  type ListUploadsOptions,
-  listParts,
-  listUploads,
-  type UploadOptions,
-} from './uploads.js'
+export type { S3WritableResult } from './upload/result.js'
+export { abortUpload, type ListUploadsOptions, listParts, listUploads, type UploadOptions } from './uploads.js'

@@ -1,81 +1,84 @@
 import { addAbortSignal, Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { setImmediate as turn } from 'node:timers/promises'
+import { BYTES_PER_TURN } from './checksums/hash.js'
 import { checkOptions } from './options/check.js'
 import type { CheckedOptions, S3WritableOptions } from './options/types.js'
-import { NOTHING } from './parts/cutter.js'
-import { BYTES_A_TURN } from './parts/sizes.js'
-import { Comparison } from './resume/object-comparison.js'
-import { takeUp } from './resume/resume.js'
-import type { S3WritableResult } from './upload/complete.js'
+import { EMPTY_BUFFER } from './parts/cutter.js'
+import { ObjectComparison } from './resume/object-comparison.js'
+import { findUploadToResume } from './resume/resume.js'
 import type { S3WritableProgress, S3WritableUpload } from './upload/progress.js'
+import type { S3WritableResult } from './upload/result.js'
+import type { WriteTarget } from './upload/target.js'
 import { Upload } from './upload/upload.js'
 
 type Callback = (error?: Error | null) => void
 
-/** The events of a Writable, `upload` and `progress`. */
+/** The events of a Writable, and `upload` and `progress`. */
 interface Listen<Self> {
   (event: 'upload', listener: (upload: S3WritableUpload) => void): Self
   (event: 'progress', listener: (progress: S3WritableProgress) => void): Self
   (event: 'error', listener: (error: Error) => void): Self
-  // biome-ignore lint/suspicious/noExplicitAny: as in Node's own types; of unknown, a listener could take nothing it can use
+  // biome-ignore lint/suspicious/noExplicitAny: as in Node's own types; with `unknown`, no listener with typed arguments would fit
   (event: string | symbol, listener: (...args: any[]) => void): Self
 }
 
 /**
- * A stream whose bytes become one S3 object. `finish` comes once the object is there; a stream that fails, is
- * destroyed or ends too early publishes nothing and leaves nothing.
+ * A stream whose bytes become one S3 object. `finish` is emitted once the object exists. A stream that fails or is destroyed
+ * publishes nothing, and removes the parts that S3 has stored.
  */
 export class S3Writable extends Writable {
   declare addListener: Listen<this>
   declare on: Listen<this>
   declare once: Listen<this>
-  #upload: Upload | Comparison
+  readonly #upload: Upload
+  #target: WriteTarget
   readonly #options: CheckedOptions
-  /** Ends the look at what an earlier upload stored. */
+  /** Cancels the requests that look for the upload to resume. */
   #looking: AbortController | undefined
+  /** Bytes taken since the event loop last had a turn. */
   #sinceTurn = 0
   #result: S3WritableResult | undefined
   #done: Promise<S3WritableResult> | undefined
-  /** Why something may be left of an upload that was destroyed without an error, on which this would hang. */
-  #left: Error | undefined
+  /** Why the clean-up failed, if the stream was destroyed without an error that could carry this as `cleanupError`. */
+  #cleanupError: Error | undefined
 
-  /**
-   * @throws TypeError or RangeError, with Node's `code`, where an option is wrong.
-   */
+  /** @throws TypeError or RangeError, with Node's `code`, if an option is wrong. */
   constructor(options: S3WritableOptions) {
     const checked = checkOptions(options)
     const { highWaterMark } = checked
-    // Text goes into the part as it is, without a Buffer for every line.
+    // Strings are encoded straight into the part, without a Buffer for each of them.
     super({ decodeStrings: false, ...(highWaterMark === undefined ? {} : { highWaterMark }) })
     this.#options = checked
-    // On a tick of its own: what a listener throws is its own affair, and must not look like a failed part.
-    const tell = (event: string, told: object): void => process.nextTick(() => this.destroyed || this.emit(event, told))
+    // In a tick of its own, so that an exception of a listener does not look like a failed part.
+    const emit = (event: string, value: object): void =>
+      process.nextTick(() => this.destroyed || this.emit(event, value))
     this.#upload = new Upload(checked, {
       onFailure: (error) => this.destroy(error),
-      onUpload: (upload) => tell('upload', upload),
-      onProgress: (progress) => tell('progress', progress),
+      onUpload: (upload) => emit('upload', upload),
+      onProgress: (progress) => emit('progress', progress),
     })
+    this.#target = this.#upload
   }
 
-  /** What S3 made of the stream: set before `finish`, undefined until then. */
+  /** The object that S3 made. Set before `finish`, `undefined` until then. */
   get result(): S3WritableResult | undefined {
     return this.#result
   }
 
-  /** The multipart upload, once S3 has named it; undefined for an object that fits in one part. */
+  /** The id of the multipart upload, once S3 has returned it; `undefined` for an object that fits into one part. */
   get UploadId(): string | undefined {
-    return this.#upload.UploadId
+    return this.#target.UploadId
   }
 
   /** Bytes that S3 has acknowledged so far. */
   get bytesUploaded(): number {
-    return this.#upload.bytesUploaded
+    return this.#target.bytesUploaded
   }
 
   /**
-   * Resolves with the result once the object is there; rejects with what the stream failed with. Calling it is
-   * optional, and a rejection that nobody handles is no unhandled rejection.
+   * Resolves with the result once the object exists; rejects with the error that the stream failed with. Calling it is
+   * optional, and it never causes an unhandled rejection.
    */
   done(): Promise<S3WritableResult> {
     this.#done ??= this.#finished()
@@ -84,34 +87,34 @@ export class S3Writable extends Writable {
   }
 
   /**
-   * As `fs.WriteStream` has it: ends the stream, and calls back once the object is there, or with what the stream failed
-   * with. Of a stream that is closed already, soon.
+   * Ends the stream, as `fs.WriteStream` does. Calls back once the object exists, or with the error that the stream failed
+   * with; soon, if the stream is already closed.
    */
   close(callback?: Callback): void {
     this.end()
-    if (callback) settle(this.done(), callback)
+    if (callback) callbackWhenSettled(this.done(), callback)
   }
 
-  /** For `await using`: an upload that has not finished is aborted. Rejects where something of it may be left. */
+  /** For `await using`: aborts an upload that has not finished. Rejects if parts of it may be left on S3. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.writableFinished) return
     const error: Error & { cleanupError?: Error } = destroyedEarly()
     const closed = finished(this).catch(() => {})
     this.destroy(error)
     await closed
-    const left = error.cleanupError ?? this.#left
-    if (left !== undefined) throw left
+    const cleanupError = error.cleanupError ?? this.#cleanupError
+    if (cleanupError !== undefined) throw cleanupError
   }
 
-  /** A tick after the constructor: what was aborted before may still be given to `pipeline`, which hears of it then. */
+  /** Node calls this a tick after the constructor, so `pipeline` already listens if `signal` was aborted before. */
   override _construct(callback: Callback): void {
     const { signal, resume } = this.#options
     if (signal !== undefined) addAbortSignal(signal, this)
     if (resume === undefined || this.destroyed) callback()
-    else settle(this.#takeUp(), callback)
+    else callbackWhenSettled(this.#resume(), callback)
   }
 
-  /** Node destroys only what is constructed, so what the construction waits for must end. */
+  /** Node calls `_destroy` only after `_construct` has called back, so its requests are cancelled first. */
   override destroy(...given: Parameters<Writable['destroy']>): this {
     this.#looking?.abort()
     return super.destroy(...given)
@@ -125,13 +128,13 @@ export class S3Writable extends Writable {
       callback(error as Error)
       return
     }
-    if (rest.length === 0 && this.#sinceTurn < BYTES_A_TURN) callback()
-    else settle(this.#takeRest(rest), callback)
+    if (rest.length === 0 && this.#sinceTurn < BYTES_PER_TURN) callback()
+    else callbackWhenSettled(this.#takeRest(rest), callback)
   }
 
   override _final(callback: Callback): void {
-    settle(
-      this.#upload.end().then((result) => {
+    callbackWhenSettled(
+      this.#target.end().then((result) => {
         this.#result = result
       }),
       callback,
@@ -144,20 +147,20 @@ export class S3Writable extends Writable {
       return
     }
     const reason = given ?? destroyedEarly()
-    // Without an error, Node tells pipeline and finished that a stream which was ended has finished. Where nobody
-    // listens, as to any stream destroyed without an error, there is nothing to tell.
-    const lies = this.writableEnded && !this.writableFinished && this.listenerCount('error') > 0
-    const error = given ?? (lies ? reason : null)
-    void this.#upload.abort(reason).then(({ cleanupError, left, result }) => {
+    // If a stream is ended and then destroyed without an error, `pipeline` and `finished` report success. So it fails with
+    // an error of ours, provided that a listener for errors exists.
+    const looksFinished = this.writableEnded && !this.writableFinished && this.listenerCount('error') > 0
+    const error = given ?? (looksFinished ? reason : null)
+    void this.#target.abort(reason).then(({ cleanupError, leftUploadId, result }) => {
       this.#result ??= result
-      if (error !== null) tell(error, { cleanupError, UploadId: left })
-      else this.#left = cleanupError
-      process.nextTick(callback, error ?? this.#toEmit(cleanupError))
+      if (error !== null) attachFacts(error, { cleanupError, UploadId: leftUploadId })
+      else this.#cleanupError = cleanupError
+      process.nextTick(callback, error ?? this.#emittable(cleanupError))
     })
   }
 
-  /** An `error` that nobody listens for ends the process, which nobody who destroys without an error means. */
-  #toEmit(cleanupError: Error | undefined): Error | null {
+  /** The error to emit after `destroy()` without one. Without a listener it would end the process, so it becomes a warning. */
+  #emittable(cleanupError: Error | undefined): Error | null {
     if (cleanupError === undefined || this.listenerCount('error') > 0) return cleanupError ?? null
     process.emitWarning(cleanupError)
     return null
@@ -166,59 +169,59 @@ export class S3Writable extends Writable {
   async #finished(): Promise<S3WritableResult> {
     try {
       await finished(this)
-      // Node takes a stream that was ended and then destroyed for finished.
+      // `finished` also resolves for a stream that was ended and then destroyed.
       if (this.#result === undefined || !this.writableFinished) throw destroyedEarly()
       return this.#result
     } catch (error) {
-      if (error !== this.#left) tell(error as Error, { cleanupError: this.#left })
+      if (error !== this.#cleanupError) attachFacts(error as Error, { cleanupError: this.#cleanupError })
       throw error
     }
   }
 
-  async #takeUp(): Promise<void> {
+  async #resume(): Promise<void> {
     this.#looking = new AbortController()
-    const found = await takeUp(this.#options, this.#looking.signal).catch((error: Error) => ({ error }))
-    // What it was destroyed with is the first failure. Nothing of the earlier upload is this stream's yet.
+    const found = await findUploadToResume(this.#options, this.#looking.signal).catch((error: Error) => ({ error }))
+    // The stream was destroyed meanwhile: that is the first failure. The upload to resume is left as it is.
     if (this.destroyed) return
     if ('error' in found) throw found.error
-    if (found instanceof Comparison) this.#upload = found
-    else if (this.#upload instanceof Upload) this.#upload.resume(found)
+    if (found instanceof ObjectComparison) this.#target = found
+    else this.#upload.resume(found)
   }
 
-  /** Takes what there is room for, and returns the rest. */
+  /** Takes as many bytes as there is room for, and returns the rest. */
   #take(chunk: Buffer): Buffer {
-    const taken = this.#upload.write(chunk.length > BYTES_A_TURN ? chunk.subarray(0, BYTES_A_TURN) : chunk)
+    const taken = this.#target.write(chunk.length > BYTES_PER_TURN ? chunk.subarray(0, BYTES_PER_TURN) : chunk)
     this.#sinceTurn += taken
-    return taken === chunk.length ? NOTHING : chunk.subarray(taken)
+    return taken === chunk.length ? EMPTY_BUFFER : chunk.subarray(taken)
   }
 
   #takeText(text: string, encoding: BufferEncoding): Buffer {
-    const taken = this.#upload.writeText(text, encoding)
+    const taken = this.#target.writeText(text, encoding)
     if (taken === undefined) return this.#take(Buffer.from(text, encoding))
     this.#sinceTurn += taken
-    return NOTHING
+    return EMPTY_BUFFER
   }
 
   async #takeRest(chunk: Buffer): Promise<void> {
     let rest = chunk
     for (;;) {
-      if (this.#sinceTurn >= BYTES_A_TURN) {
+      if (this.#sinceTurn >= BYTES_PER_TURN) {
         await turn()
         this.#sinceTurn = 0
       }
       if (rest.length === 0) return
-      await this.#upload.room()
+      await this.#target.room()
       rest = this.#take(rest)
     }
   }
 }
 
 /**
- * A `Writable` stream that becomes the object `Bucket`/`Key`.
+ * Creates a `Writable` stream that becomes the object `Key` of `Bucket`.
  *
  * @example
  * await pipeline(source, s3Writable({ client: new S3Client(), Bucket: 'videos', Key: 'talk.webm' }))
- * @throws TypeError or RangeError, with Node's `code`, where an option is wrong.
+ * @throws TypeError or RangeError, with Node's `code`, if an option is wrong.
  */
 export function s3Writable(options: S3WritableOptions): S3Writable {
   return new S3Writable(options)
@@ -228,19 +231,19 @@ function destroyedEarly(): Error {
   return Object.assign(new Error('The upload was destroyed before it finished'), { code: 'ERR_STREAM_DESTROYED' })
 }
 
-/** On a tick of its own, so that what a callback throws is not taken for a rejection. */
-function settle(promise: Promise<unknown>, callback: Callback): void {
+/** Calls back in a tick of its own, so that an exception of the callback does not become a rejection. */
+function callbackWhenSettled(promise: Promise<unknown>, callback: Callback): void {
   promise.then(
     () => process.nextTick(callback),
     (error) => process.nextTick(callback, error),
   )
 }
 
-/** The first failure stays what the user gets; what else there is to know hangs on it. */
-function tell(error: Error, facts: Record<string, unknown>): void {
+/** Adds facts to the error that the caller gets, which is always the first failure. */
+function attachFacts(error: Error, facts: Record<string, unknown>): void {
   for (const [name, value] of Object.entries(facts)) {
     if (value === undefined) continue
-    // A source's own error may be anything, also frozen.
+    // The error of a source may be any value, even a frozen object.
     Reflect.defineProperty(Object(error), name, { value, configurable: true, enumerable: true, writable: true })
   }
 }

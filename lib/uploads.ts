@@ -1,10 +1,10 @@
 import type { Part } from '@aws-sdk/client-s3'
-import { describeCause } from './errors/s3-writable-error.js'
+import { describeCause } from './errors/causes.js'
 import { checkClient, checkName, checkOptions } from './options/check.js'
 import type { S3ClientLike } from './options/types.js'
 import { pagesOfParts, type UnfinishedUpload, uploadsUnder } from './requests/list.js'
 import { Requests } from './requests/requests.js'
-import { removeUpload } from './upload/cleanup.js'
+import { removeUpload } from './upload/remove-upload.js'
 
 /** Where to look for unfinished uploads. */
 export interface ListUploadsOptions {

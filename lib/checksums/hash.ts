@@ -1,27 +1,28 @@
 import { createHash, type Hash } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
-import { BYTES_A_TURN } from '../parts/sizes.js'
 
-/** One call of a hash of Node's takes no more than 2 GiB - 1, and a part may hold 5 GiB. */
-export const MOST_IN_ONE_CALL = 2 ** 31 - 1
+/** After this many bytes of synchronous work the event loop gets a turn, so that the sockets are served meanwhile. */
+export const BYTES_PER_TURN = 4 * 1024 * 1024
+/** The most bytes that one `update` of a Node hash accepts. A part may hold up to 5 GiB. */
+export const MAX_HASH_INPUT = 2 ** 31 - 1
 
 /**
- * The hash of bytes of any size, with a turn of the event loop now and then: a large part takes seconds. `onTurn` hears
- * of each; what it throws ends the hashing.
+ * Hashes any number of bytes, and lets the event loop run every few MiB, because a large part takes seconds. Calls `onTurn`
+ * each time; if that throws, hashing ends with its error.
  */
 export async function hashInTurns(algorithm: string, bytes: Uint8Array, onTurn = (): void => {}): Promise<Hash> {
   const hash = createHash(algorithm)
-  for (let at = 0; at < bytes.length; at += BYTES_A_TURN) {
-    hash.update(bytes.subarray(at, at + BYTES_A_TURN))
+  for (let at = 0; at < bytes.length; at += BYTES_PER_TURN) {
+    hash.update(bytes.subarray(at, at + BYTES_PER_TURN))
     await turn()
     onTurn()
   }
   return hash
 }
 
-/** The same at once, for what must be known before anything else happens. */
+/** Hashes any number of bytes synchronously. */
 export function hashAtOnce(algorithm: string, bytes: Uint8Array): Hash {
   const hash = createHash(algorithm)
-  for (let at = 0; at < bytes.length; at += MOST_IN_ONE_CALL) hash.update(bytes.subarray(at, at + MOST_IN_ONE_CALL))
+  for (let at = 0; at < bytes.length; at += MAX_HASH_INPUT) hash.update(bytes.subarray(at, at + MAX_HASH_INPUT))
   return hash
 }

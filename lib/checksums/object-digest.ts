@@ -1,6 +1,5 @@
 import { createHash, type Hash } from 'node:crypto'
-import type { Params } from '../options/parameters.js'
-import { crc32Base64 } from './combine.js'
+import { crc32Base64 } from './crc32.js'
 
 const HASHES = {
   ContentMD5: 'md5',
@@ -11,22 +10,22 @@ const HASHES = {
 }
 
 /**
- * What the caller says that the whole object hashes to. S3 verifies it on a PutObject but cannot on an object stored
- * in parts, so it is verified here, for any size. Costs a hash of every byte, and only where such a value was given.
+ * Verifies the hash of the full object that the caller gave, such as `ContentMD5`. S3 verifies it on a PutObject but cannot
+ * on an object in parts, so it is verified here, for objects of any size. Hashes every byte, but only if a hash was given.
  */
-export class WholeDigest {
+export class ObjectDigest {
   readonly #hashes: { name: string; expected: unknown; hash: Hash }[] = []
   readonly #crc: unknown
 
-  constructor(s3: Params) {
+  constructor(s3: Readonly<Record<string, unknown>>) {
     this.#crc = s3.ChecksumCRC32
     for (const [name, algorithm] of Object.entries(HASHES)) {
       if (name in s3) this.#hashes.push({ name, expected: s3[name], hash: createHash(algorithm) })
     }
   }
 
-  /** Whether it must see the bytes as they come. */
-  get reads(): boolean {
+  /** Whether `update` must be called with every chunk: a CRC-32 needs no bytes, because the caller of `problem` has it. */
+  get needsBytes(): boolean {
     return this.#hashes.length > 0
   }
 
@@ -34,8 +33,8 @@ export class WholeDigest {
     for (const { hash } of this.#hashes) hash.update(bytes)
   }
 
-  /** What is wrong; undefined where nothing is. Once only: a digest ends its hash. */
-  verify(crc: number | undefined): string | undefined {
+  /** Why the bytes are not those that the caller announced; undefined where they are. Can be called only once. */
+  problem(crc: number | undefined): string | undefined {
     if (this.#crc !== undefined) {
       const came = crc === undefined ? undefined : crc32Base64(crc)
       if (came !== this.#crc) return wrong('ChecksumCRC32', this.#crc, came)

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { createInterface } from 'node:readline/promises'
 import type { S3Client } from '@aws-sdk/client-s3'
+import { isUploadNotFound } from '../errors/causes.js'
 import { abortUpload, listParts, listUploads, type UnfinishedUpload } from '../index.js'
-import { isGone } from '../upload/cleanup.js'
 import { type ClientOptions, makeClient } from './client.js'
 import { asFailure, explained, Failure } from './failure.js'
 import { print, printJson, say } from './output.js'
@@ -91,7 +91,7 @@ async function stored(
     }
   } catch (error) {
     // It ended while it was being listed.
-    if (!isGone(error)) throw error
+    if (!isUploadNotFound(error)) throw error
   }
   return held
 }
@@ -101,7 +101,7 @@ async function named(client: S3Client, upload: Known & { Bucket: string }): Prom
   try {
     await listParts({ client, ...upload }).next()
   } catch (error) {
-    if (isGone(error)) throw new Failure(1, `There is no such upload: ${line(upload.Bucket, upload)}`, error)
+    if (isUploadNotFound(error)) throw new Failure(1, `There is no such upload: ${line(upload.Bucket, upload)}`, error)
   }
   return upload
 }

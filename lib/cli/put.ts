@@ -1,7 +1,7 @@
 import { finished, pipeline } from 'node:stream/promises'
 import { lookup } from 'mime-types'
 import { type S3Writable, type S3WritableError, type S3WritableOptions, s3Writable } from '../index.js'
-import { isForCreateOnly } from '../options/parameters.js'
+import { isCreateOnly } from '../options/parameters.js'
 import { type ClientOptions, clientArguments, makeClient } from './client.js'
 import { explained, Failure, signalCode } from './failure.js'
 import { printJson, say } from './output.js'
@@ -87,7 +87,7 @@ export async function put(to: Address, [command, ...args]: string[], options: Pu
 
 /** What the upload was begun with cannot be changed. */
 function refuseTaken(options: PutOptions): void {
-  const found = Object.entries(PARAMETERS).find(([option, name]) => isForCreateOnly(name) && option in options)
+  const found = Object.entries(PARAMETERS).find(([option, name]) => isCreateOnly(name) && option in options)
   if (found === undefined) return
   const flag = found[0].replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
   throw new Failure(2, `--${flag} does not go with --resume: what the upload was begun with cannot be changed.`)
@@ -132,7 +132,7 @@ export function howToGoOn(to: Address, error: unknown, options: PutOptions, comm
 
 /** The options that an upload which is there already still needs. A customer's key is not printed. */
 function saidAgain({ ifNoneMatch, contentLength, concurrency, trustParts, param = {} }: PutOptions): string[] {
-  const params = Object.entries(param).filter(([name]) => !isForCreateOnly(name))
+  const params = Object.entries(param).filter(([name]) => !isCreateOnly(name))
   return [
     ...(trustParts ? ['--trust-parts'] : []),
     ...flags({ 'if-none-match': ifNoneMatch, 'content-length': contentLength, concurrency }),

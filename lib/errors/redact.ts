@@ -1,6 +1,6 @@
 import { isNativeError } from 'node:util/types'
 
-/** What of an error tells what went wrong, and holds no secret. */
+/** Fields of an error that explain it and never hold a secret. */
 const KEPT = ['code', 'errno', 'syscall', 'address', 'port', 'hostname', '$fault'] as const
 const KEPT_METADATA = [
   'httpStatusCode',
@@ -11,7 +11,7 @@ const KEPT_METADATA = [
   'totalRetryDelay',
 ] as const
 
-/** What may stand between the name of a header and its value, in a request, a URL, JSON or a listing of an object. */
+/** What separates a header's name from its value, in a request, a URL, JSON or the output of `util.inspect`. */
 const BETWEEN = '["\']?\\s*[:=>]\\s*[["\'\\s]*'
 const NAMES = [
   'x-amz-security-token',
@@ -22,52 +22,52 @@ const NAMES = [
   'secret-?access-?key',
   'sse-?customer-?key',
 ]
-/** Values that are nobody's affair, in whatever text they stand. */
+/** Headers and fields with secret values, in any text. */
 const SECRETS = [
   new RegExp(`((?:proxy-)?authorization${BETWEEN})[^\\n]+`, 'gi'),
   new RegExp(`((?:${NAMES.join('|')})${BETWEEN})[^\\s,;&"'<\\]]+`, 'gi'),
 ]
 
-/** The SDK's advice to look at the answer, which is not taken over. */
+/** The SDK's advice to inspect the response. The response is not copied, so the advice is removed. */
 const ADVICE = /\s*Deserialization error: to see the raw response.*$/m
 
-/** A text without the values of secret headers, and without these secrets wherever they stand. */
-export function withoutSecrets(text: unknown, secrets: Iterable<string> = []): string {
-  const safe = withoutThese(String(text).replace(ADVICE, ''), secrets)
+/** The text without the values of secret headers, and without any of `secrets`. */
+export function redactHeaders(text: unknown, secrets: Iterable<string> = []): string {
+  const safe = redactValues(String(text).replace(ADVICE, ''), secrets)
   return SECRETS.reduce((safe, secret) => safe.replace(secret, '$1[left out]'), safe)
 }
 
-export function withoutThese(text: string, secrets: Iterable<string>): string {
+export function redactValues(text: string, secrets: Iterable<string>): string {
   return [...secrets].reduce((safe, secret) => safe.replaceAll(secret, '[left out]'), text)
 }
 
-/** Also of another realm, such as a test runner's, where `instanceof` says no. */
+/** Also true for an error of another realm (a test runner's, for example), for which `instanceof` is false. */
 export function isError(value: unknown): value is Error {
   return value instanceof Error || isNativeError(value)
 }
 
 /**
- * A copy of what a client threw, with what may be shown. S3 echoes the canonical request where a signature is wrong, the
- * session token where that is, and the SDK puts the whole answer on the exception; so only what is known to be harmless is
- * taken over, at every depth. It is an instance of the same class.
+ * A copy of what a client threw, of the same class, that holds no secrets. S3 echoes the canonical request where a signature
+ * is wrong and the session token where that is wrong, and the SDK attaches the whole response to the exception. So only
+ * fields that are known to be harmless are copied, at every depth of `cause` and `errors`.
  */
 export function safeCause(
   cause: unknown,
   secrets: Iterable<string> = [],
   copies = new Map<unknown, unknown>(),
 ): unknown {
-  if (typeof cause === 'string') return withoutSecrets(cause, secrets)
+  if (typeof cause === 'string') return redactHeaders(cause, secrets)
   if (typeof cause !== 'object' || cause === null) return cause
-  if (!isError(cause)) return nameOf(cause)
-  // An error may be its own cause.
+  if (!isError(cause)) return describeClass(cause)
+  // An error may be its own cause, directly or through others.
   if (copies.has(cause)) return copies.get(cause)
   const { name, message, stack, $metadata } = cause as Error & { $metadata?: Record<string, unknown> }
-  const safe = (value: unknown): unknown => (typeof value === 'string' ? withoutSecrets(value, secrets) : value)
-  const copy = new Error(withoutSecrets(message, secrets))
+  const safe = (value: unknown): unknown => (typeof value === 'string' ? redactHeaders(value, secrets) : value)
+  const copy = new Error(redactHeaders(message, secrets))
   copies.set(cause, copy)
   Object.setPrototypeOf(copy, Object.getPrototypeOf(cause))
   define(copy, 'name', safe(name), false)
-  define(copy, 'stack', withoutSecrets(stack, secrets), false)
+  define(copy, 'stack', redactHeaders(stack, secrets), false)
   const fields = cause as unknown as Record<string, unknown>
   for (const field of KEPT) if (field in cause) define(copy, field, safe(fields[field]), true)
   if ($metadata !== undefined) {
@@ -82,8 +82,8 @@ export function safeCause(
   return copy
 }
 
-/** An object is named and never shown: what was thrown instead of an error may hold a secret. */
-export function nameOf(value: unknown): string {
+/** Names the class of a value without showing the value: an object that was thrown instead of an error may hold a secret. */
+export function describeClass(value: unknown): string {
   return `an instance of ${Object(value).constructor?.name ?? 'Object'}`
 }
 

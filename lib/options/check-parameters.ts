@@ -1,5 +1,5 @@
-import { wholeChecksum } from '../checksums/combine.js'
-import { invalidOption, kindOf } from '../errors/s3-writable-error.js'
+import { describeType, invalidOption } from '../errors/invalid-option.js'
+import { fullObjectAlgorithm } from './parameters.js'
 
 type Given = Readonly<Record<string, unknown>>
 
@@ -46,7 +46,7 @@ function checkCombinations(given: Given): void {
   for (const [these, those] of EXCLUDE) {
     const one = these.find((name) => name in given)
     const other = those.find((name) => name in given)
-    if (one !== undefined && other !== undefined) throw superfluous(other, `"${one}" is given`, given[other])
+    if (one !== undefined && other !== undefined) throw mustBeLeftOut(other, `"${one}" is given`, given[other])
   }
   for (const [name, needed] of REQUIRE) {
     if (name in given && !(needed in given)) {
@@ -59,28 +59,28 @@ function checkCombinations(given: Given): void {
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html */
 function checkChecksums(given: Given): void {
   const { ChecksumType: type, ChecksumAlgorithm: algorithm } = given
-  const [first, second] = Object.keys(given).filter((name) => wholeChecksum(name) !== undefined)
-  if (second !== undefined) throw superfluous(second, `"${first}" is given`, given[second])
-  const whole = first === undefined ? algorithm : wholeChecksum(first)
+  const [first, second] = Object.keys(given).filter((name) => fullObjectAlgorithm(name) !== undefined)
+  if (second !== undefined) throw mustBeLeftOut(second, `"${first}" is given`, given[second])
+  const whole = first === undefined ? algorithm : fullObjectAlgorithm(first)
   if (algorithm !== undefined && whole !== algorithm) {
     throw invalidOption('ERR_INVALID_ARG_VALUE', 'ChecksumAlgorithm', `${whole}, as "${first}" is given`, algorithm)
   }
   const wrong = type === 'FULL_OBJECT' ? ['SHA1', 'SHA256'] : type === 'COMPOSITE' ? ['CRC64NVME'] : []
   if (!wrong.includes(whole as string)) return
-  if (algorithm === undefined) throw superfluous(first as string, `"ChecksumType" is ${type}`, given[first as string])
+  if (algorithm === undefined) throw mustBeLeftOut(first as string, `"ChecksumType" is ${type}`, given[first as string])
   const expected = `one that can be ${type}, as "ChecksumType" says`
   throw invalidOption('ERR_INVALID_ARG_VALUE', 'ChecksumAlgorithm', expected, algorithm)
 }
 
 /** An option that must not be there. Its value does not matter, and may be a secret. */
-export function superfluous(name: string, why: string, value: unknown): Error {
-  return invalidOption('ERR_INVALID_ARG_VALUE', name, `left out: ${why}`, value, kindOf(value))
+export function mustBeLeftOut(name: string, why: string, value: unknown): Error {
+  return invalidOption('ERR_INVALID_ARG_VALUE', name, `left out: ${why}`, value, describeType(value))
 }
 
 function checkMetadata(metadata: unknown): void {
   if (typeof metadata !== 'object') {
     const expected = 'an object of names and strings'
-    throw invalidOption('ERR_INVALID_ARG_TYPE', 'Metadata', expected, metadata, kindOf(metadata))
+    throw invalidOption('ERR_INVALID_ARG_TYPE', 'Metadata', expected, metadata, describeType(metadata))
   }
   const names = new Set<string>()
   for (const [name, value] of Object.entries(metadata as object)) {
@@ -94,7 +94,8 @@ function checkMetadata(metadata: unknown): void {
     }
     const told = `Metadata.${name}`
     // The SDK would send the text `undefined`.
-    if (typeof value !== 'string') throw invalidOption('ERR_INVALID_ARG_TYPE', told, 'a string', value, kindOf(value))
+    if (typeof value !== 'string')
+      throw invalidOption('ERR_INVALID_ARG_TYPE', told, 'a string', value, describeType(value))
     checkHeader(told, value, ENCODED.Metadata)
   }
 }
@@ -106,6 +107,6 @@ function checkHeader(name: string, value: unknown, encoded = 'percent-encode it'
   if (at === -1) return
   const expected = `printable ASCII, as it goes into an HTTP header; for other characters, ${encoded}`
   const code = (value.codePointAt(at) as number).toString(16).toUpperCase().padStart(4, '0')
-  const came = `${kindOf(value)} with U+${code} at index ${at}`
+  const came = `${describeType(value)} with U+${code} at index ${at}`
   throw invalidOption('ERR_INVALID_ARG_VALUE', name, expected, value, came)
 }

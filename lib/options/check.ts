@@ -1,7 +1,7 @@
-import { invalidOption, kindOf } from '../errors/s3-writable-error.js'
-import { MAX_PART_SIZE, MAX_PARTS, MIN_PART_SIZE, MiB, partSizeFor, partSizes } from '../parts/sizes.js'
-import { checkParameters, superfluous } from './check-parameters.js'
-import { isForCreateOnly, isVerifiedHere } from './parameters.js'
+import { describeType, invalidOption } from '../errors/invalid-option.js'
+import { MAX_PART_SIZE, MAX_PARTS, MIN_PART_SIZE, MiB, planPartSizes, raisePartSize } from '../parts/sizes.js'
+import { checkParameters, mustBeLeftOut } from './check-parameters.js'
+import { isCreateOnly, needsEveryByte } from './parameters.js'
 import type { CheckedOptions, Resume, S3ClientLike, S3WritableOptions } from './types.js'
 
 const OWN = new Set([
@@ -47,7 +47,7 @@ export function checkOptions(options: S3WritableOptions): CheckedOptions {
   const largest = MAX_PART_SIZE * maxParts
   const ContentLength = integer(given, 'ContentLength', 0, largest)
   const expectedSize = integer(given, 'expectedSize', 0, largest)
-  const fitting = partSizeFor(ContentLength ?? expectedSize ?? 0, partSize, maxParts)
+  const fitting = raisePartSize(ContentLength ?? expectedSize ?? 0, partSize, maxParts)
   const maxSize = integer(given, 'maxSize', 0, Number.MAX_SAFE_INTEGER)
   const offset = typeof resume === 'object' ? resume.offset : undefined
   checkWithin(maxSize, { ContentLength, expectedSize, 'resume.offset': offset })
@@ -61,7 +61,7 @@ export function checkOptions(options: S3WritableOptions): CheckedOptions {
     ContentLength,
     maxSize,
     // A length that is known fits in equal parts, so nothing need grow.
-    sizes: partSizes(fitting, maxParts, equalParts || ContentLength !== undefined),
+    sizeOfPart: planPartSizes(fitting, maxParts, equalParts || ContentLength !== undefined),
     maxParts,
     equalParts,
     resume,
@@ -79,7 +79,7 @@ export function checkClient(client: unknown): void {
   const { send, config } = (client ?? {}) as Partial<S3ClientLike>
   if (typeof send === 'function' && typeof config === 'object' && config !== null) return
   const expected = 'an S3 client with send() and config, such as new S3Client() of @aws-sdk/client-s3'
-  throw invalidOption('ERR_INVALID_ARG_TYPE', 'client', expected, client, kindOf(client))
+  throw invalidOption('ERR_INVALID_ARG_TYPE', 'client', expected, client, describeType(client))
 }
 
 export function checkName(name: string, value: unknown): void {
@@ -88,7 +88,7 @@ export function checkName(name: string, value: unknown): void {
 }
 
 function checkKnown(name: string, value: unknown): void {
-  if (name === 'Body') throw superfluous(name, 'what is written to the stream is the body', value)
+  if (name === 'Body') throw mustBeLeftOut(name, 'what is written to the stream is the body', value)
   // PascalCase is S3's, whatever a newer SDK may add; anything else must be ours.
   if (/^[A-Z]/.test(name) || OWN.has(name)) return
   const meant = [...OWN].find((own) => own.toLowerCase() === name.toLowerCase())
@@ -114,9 +114,9 @@ function checkResume(given: Record<string, unknown>): Resume | undefined {
     throw invalidOption('ERR_INVALID_ARG_TYPE', 'resume', expected, resume)
   }
   if (resume !== true) checkName('resume.UploadId', point.UploadId)
-  for (const name of Object.keys(given).filter(isForCreateOnly)) {
+  for (const name of Object.keys(given).filter(isCreateOnly)) {
     const why = '"resume" is given, and what CreateMultipartUpload took cannot be changed'
-    throw superfluous(name, why, given[name])
+    throw mustBeLeftOut(name, why, given[name])
   }
   if (resume === true) return true
   if (point.offset === undefined) return point as Resume
@@ -124,8 +124,8 @@ function checkResume(given: Record<string, unknown>): Resume | undefined {
   if (integer(point, 'parts', least, MAX_PARTS, 'resume.parts') === undefined) {
     throw invalidOption('ERR_INVALID_ARG_TYPE', 'resume.parts', 'given where "resume.offset" is', undefined)
   }
-  for (const name of Object.keys(given).filter(isVerifiedHere)) {
-    throw superfluous(name, '"resume" has an offset, and the bytes before it are not read', given[name])
+  for (const name of Object.keys(given).filter(needsEveryByte)) {
+    throw mustBeLeftOut(name, '"resume" has an offset, and the bytes before it are not read', given[name])
   }
   return point as Resume
 }

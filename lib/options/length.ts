@@ -1,7 +1,7 @@
 import type { CheckedOptions } from './types.js'
 
 /** What is wrong with a stream that has `size` bytes, or those and more; undefined where nothing is. */
-export function wrongLength(
+export function lengthProblem(
   { ContentLength, maxSize }: Pick<CheckedOptions, 'ContentLength' | 'maxSize'>,
   size: number,
   isWhole: boolean,

@@ -1,4 +1,3 @@
-import { wholeChecksum } from '../checksums/combine.js'
 import type { CheckedOptions } from './types.js'
 
 export type Params = Readonly<Record<string, unknown>>
@@ -19,9 +18,9 @@ function verifiedByS3(algorithm: string | undefined): boolean {
 /** Which of the caller's parameters each operation takes. PutObject and Create take whatever they are not known to refuse. */
 const TAKES: Record<Operation, (name: string) => boolean> = {
   put: (name) => name !== 'ChecksumType',
-  create: (name) => ![...CONDITIONS, 'ContentMD5'].includes(name) && wholeChecksum(name) === undefined,
+  create: (name) => ![...CONDITIONS, 'ContentMD5'].includes(name) && fullObjectAlgorithm(name) === undefined,
   part: (name) => ALWAYS.includes(name) || CUSTOMER_KEY.includes(name),
-  complete: (name) => TAKES.part(name) || CONDITIONS.includes(name) || verifiedByS3(wholeChecksum(name)),
+  complete: (name) => TAKES.part(name) || CONDITIONS.includes(name) || verifiedByS3(fullObjectAlgorithm(name)),
   abort: (name) => ALWAYS.includes(name),
   list: (name) => TAKES.part(name),
   head: (name) => TAKES.part(name),
@@ -33,43 +32,43 @@ export function paramsFor(operation: Operation, s3: Params): Params {
 }
 
 /** Whether only Create takes it, so that it is too late for it once there is an upload. */
-export function isForCreateOnly(name: string): boolean {
+export function isCreateOnly(name: string): boolean {
   return /^[A-Z]/.test(name) && !TAKES.complete(name) && !isHash(name) && name !== 'ContentLength'
 }
 
 /** Whether it is a hash that takes every byte of the object to verify. */
-export function isVerifiedHere(name: string): boolean {
-  return isHash(name) && name !== 'ChecksumCRC32' && !verifiedByS3(wholeChecksum(name))
+export function needsEveryByte(name: string): boolean {
+  return isHash(name) && name !== 'ChecksumCRC32' && !verifiedByS3(fullObjectAlgorithm(name))
 }
 
 /** The algorithm of a checksum of the whole that S3 is to verify; undefined where none is given. */
-export function verifiedWhole(s3: Params): string | undefined {
-  return Object.keys(s3).map(wholeChecksum).find(verifiedByS3)
+export function algorithmVerifiedByS3(s3: Params): string | undefined {
+  return Object.keys(s3).map(fullObjectAlgorithm).find(verifiedByS3)
 }
 
 /** The checksums of the whole that the caller gave, by their parameters' names. */
-export function givenChecksums(s3: Params): Record<string, string[]> {
+export function callerChecksums(s3: Params): Record<string, string[]> {
   return Object.fromEntries(
     Object.entries(s3)
-      .filter(([name]) => wholeChecksum(name) !== undefined)
+      .filter(([name]) => fullObjectAlgorithm(name) !== undefined)
       .map(([name, value]) => [name, [String(value)]]),
   )
 }
 
 function isHash(name: string): boolean {
-  return name === 'ContentMD5' || wholeChecksum(name) !== undefined
+  return name === 'ContentMD5' || fullObjectAlgorithm(name) !== undefined
 }
 
 /** The checksums that an upload declares; a part may only carry what Create declared. */
-export type Declared = {
+export type DeclaredChecksums = {
   ChecksumAlgorithm?: string
   ChecksumType?: string
 }
 
 /** What the caller asked for; else CRC-32 or nothing, as the client is set. Nothing is declared unasked. */
-export async function declaredChecksums({ s3, client }: CheckedOptions): Promise<Declared> {
+export async function declaredChecksums({ s3, client }: CheckedOptions): Promise<DeclaredChecksums> {
   const given = Object.keys(s3)
-    .map(wholeChecksum)
+    .map(fullObjectAlgorithm)
     .find((algorithm) => algorithm !== undefined)
   const type = s3.ChecksumType ?? (verifiedByS3(given) ? 'FULL_OBJECT' : undefined)
   const asked = s3.ChecksumAlgorithm ?? given ?? (type === undefined ? undefined : 'CRC32')
@@ -84,4 +83,9 @@ export async function declaredChecksums({ s3, client }: CheckedOptions): Promise
 async function calculation(config: { requestChecksumCalculation?: unknown }): Promise<unknown> {
   const setting = config.requestChecksumCalculation
   return typeof setting === 'function' ? await setting() : setting
+}
+
+/** The algorithm of a checksum of the full object, such as `SHA256` for `ChecksumSHA256`; undefined for another parameter. */
+export function fullObjectAlgorithm(name: string): string | undefined {
+  return /^Checksum(?!Algorithm$|Type$)(.+)/.exec(name)?.[1]
 }

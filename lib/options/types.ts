@@ -1,5 +1,5 @@
 import type { CreateMultipartUploadCommandInput, PutObjectCommandInput } from '@aws-sdk/client-s3'
-import type { PartSizes } from '../parts/sizes.js'
+import type { SizeOfPart } from '../parts/sizes.js'
 
 /** What is used of a client: `S3Client`, `S3`, or anything else with their `send` and `config`. */
 export interface S3ClientLike {
@@ -156,7 +156,7 @@ export interface CheckedOptions {
   s3: Readonly<Record<string, unknown>>
   ContentLength: number | undefined
   maxSize: number | undefined
-  sizes: PartSizes
+  sizeOfPart: SizeOfPart
   maxParts: number
   equalParts: boolean
   resume: Resume | undefined

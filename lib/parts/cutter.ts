@@ -1,8 +1,7 @@
-import { crc32Combine } from '../checksums/combine.js'
-import { crc32 } from '../checksums/crc32.js'
-import type { CutError, PartSizes } from './sizes.js'
+import { crc32, crc32Combine } from '../checksums/crc32.js'
+import type { CutError, SizeOfPart } from './sizes.js'
 
-export const NOTHING = Buffer.alloc(0)
+export const EMPTY_BUFFER = Buffer.alloc(0)
 
 /**
  * A part ready to be sent. Its bytes stay as they are until `release` gives the buffer back to the pool; the part lets go
@@ -32,7 +31,7 @@ const SUM = 32 * 1024
  * are pooled, because a fresh 8 MiB buffer costs 2,048 page faults.
  */
 export class PartCutter {
-  readonly #sizes: PartSizes
+  readonly #sizes: SizeOfPart
   readonly #limit: number
   readonly #onPart: (part: Part) => void
   readonly #firstBytes: number
@@ -60,7 +59,7 @@ export class PartCutter {
    * begins, behind parts that are stored already.
    */
   constructor(
-    sizes: PartSizes,
+    sizes: SizeOfPart,
     limit: number,
     onPart: (part: Part) => void,
     { firstBytes = FIRST_BUFFER, PartNumber = 1 } = {},
@@ -204,7 +203,7 @@ export class PartCutter {
       release: () => {
         this.#lent -= size
         for (const buffer of whole.splice(0)) if (buffer.length === this.#size) this.#free.push(buffer)
-        part.body = NOTHING
+        part.body = EMPTY_BUFFER
       },
     }
     return part

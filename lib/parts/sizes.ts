@@ -1,8 +1,6 @@
 import { constants } from 'node:buffer'
 
 export const MiB = 1024 * 1024
-/** After so many bytes of work the event loop gets a turn, or what never waits would starve the sockets. */
-export const BYTES_A_TURN = 4 * MiB
 const GiB = 1024 * MiB
 
 /** S3's limits, and Node's: a part is one Buffer, and on Node 20 a Buffer ends at 4 GiB.
@@ -20,13 +18,13 @@ export interface CutError extends Error {
  * How many bytes part n holds; the last part may hold fewer. Numbers start at 1, as in S3.
  * Throws a CutError past the last part there can be.
  */
-export type PartSizes = (PartNumber: number) => number
+export type SizeOfPart = (PartNumber: number) => number
 
 /**
  * Half of the parts have `partSize`. From there on they grow, so that a stream of unknown length does not end at
  * `partSize × maxParts`. `equal` keeps every part alike, as R2 wants it.
  */
-export function partSizes(partSize: number, maxParts: number, equal: boolean): PartSizes {
+export function planPartSizes(partSize: number, maxParts: number, equal: boolean): SizeOfPart {
   const timesOf = equal ? () => 1 : growth(maxParts)
   const sizeOf = (PartNumber: number): number => Math.min(MAX_PART_SIZE, partSize * timesOf(PartNumber))
   return (PartNumber) => {
@@ -89,7 +87,7 @@ interface Sized {
  * One of them may be smaller than its place says: there a stream ended. Undefined where they tell nothing. Throws a
  * RangeError where no such sizes explain them.
  */
-export function partSizesOf(stored: readonly Sized[], maxParts: number, equal: boolean): PartSizes | undefined {
+export function inferPartSizes(stored: readonly Sized[], maxParts: number, equal: boolean): SizeOfPart | undefined {
   const [first, second] = stored
   if (first === undefined || (second === undefined && first.size < MIN_PART_SIZE)) return undefined
   const most = stored.reduce((most, { PartNumber }) => Math.max(most, PartNumber), 0)
@@ -99,29 +97,29 @@ export function partSizesOf(stored: readonly Sized[], maxParts: number, equal: b
   const fitting = plans.filter((sizes) => fits(stored, sizes))
   const [best] = fitting.sort((a, b) => strays(stored, a).length - strays(stored, b).length)
   if (best !== undefined) return best
-  const [{ PartNumber, size } = first] = strays(stored, plans[0] as PartSizes)
-  const should = Math.max(MIN_PART_SIZE, (plans[0] as PartSizes)(PartNumber))
+  const [{ PartNumber, size } = first] = strays(stored, plans[0] as SizeOfPart)
+  const should = Math.max(MIN_PART_SIZE, (plans[0] as SizeOfPart)(PartNumber))
   throw new RangeError(
     `the stored parts are irregular: part ${PartNumber} has ${size} bytes, and should have ${should}`,
   )
 }
 
-function planBy({ PartNumber, size }: Sized, maxParts: number, equal: boolean): PartSizes {
-  return partSizes(size / partSizes(1, maxParts, equal)(PartNumber), maxParts, equal)
+function planBy({ PartNumber, size }: Sized, maxParts: number, equal: boolean): SizeOfPart {
+  return planPartSizes(size / planPartSizes(1, maxParts, equal)(PartNumber), maxParts, equal)
 }
 
-function fits(stored: readonly Sized[], sizes: PartSizes): boolean {
+function fits(stored: readonly Sized[], sizes: SizeOfPart): boolean {
   const [one, another] = strays(stored, sizes)
   return sizes(1) >= MIN_PART_SIZE && another === undefined && (one === undefined || one.size < sizes(one.PartNumber))
 }
 
 /** The parts that are not of the size that their place says. */
-function strays(stored: readonly Sized[], sizes: PartSizes): readonly Sized[] {
+function strays(stored: readonly Sized[], sizes: SizeOfPart): readonly Sized[] {
   return stored.filter(({ PartNumber, size }) => size !== sizes(PartNumber))
 }
 
 /** The smallest size in whole MiB with which `length` bytes fit in `maxParts`, and never less than `partSize`. */
-export function partSizeFor(length: number, partSize: number, maxParts: number): number {
+export function raisePartSize(length: number, partSize: number, maxParts: number): number {
   if (length <= partSize * maxParts) return partSize
   return Math.ceil(length / maxParts / MiB) * MiB
 }

@@ -21,7 +21,7 @@ export interface Attempt {
   /** S3's own error code, from the body of the answer. */
   Code?: string
   /** Whether the server cannot have got the whole request: there was no connection, or its body had not all been sent. */
-  unsent?: boolean
+  wasNotSent?: boolean
 }
 
 /** The SDK's answer, by shape: its class may be there in two versions. */
@@ -32,13 +32,13 @@ export interface HttpAnswer {
 }
 
 /** How the answer to a request is read. */
-export interface Reading {
+export interface ReadOptions {
   /** The most bytes that the answer may have. */
-  most: number
+  maxBytes: number
   /** Hears that some bytes of the answer have come. */
   onBytes: () => void
   /** Whether the request is Complete: once its answer has begun, it must not be sent again. */
-  commits: boolean
+  createsObject: boolean
 }
 
 /** Complete's answer is short; only white space makes it long. */
@@ -60,7 +60,7 @@ const UNDECIDED_STATUSES = [500, 502, 504]
  * Whether this attempt made no object for sure: it was not sent, or S3 answered, in its own words, that it will not. SlowDown
  * and ServiceUnavailable are such words; a status without a code of S3's comes from something in between.
  */
-export function isNotCarriedOut({ unsent, status = 0, Code }: Attempt): boolean {
+export function wasNotCarriedOut({ wasNotSent: unsent, status = 0, Code }: Attempt): boolean {
   if (unsent) return true
   return Code !== undefined && !UNDECIDED_CODES.includes(Code) && !UNDECIDED_STATUSES.includes(status)
 }
@@ -76,7 +76,7 @@ export function hasBegunAnswer({ status = 0, ended }: Attempt): boolean {
  *
  * @throws Error where the answer is not S3's, or is longer than it may be.
  */
-export async function readAnswer(answer: HttpAnswer, attempt: Attempt, reading: Reading): Promise<void> {
+export async function readAnswer(answer: HttpAnswer, attempt: Attempt, reading: ReadOptions): Promise<void> {
   const { statusCode, headers, body } = answer
   attempt.status = statusCode
   const s3 = Date.parse(String(headers.date))
@@ -87,7 +87,7 @@ export async function readAnswer(answer: HttpAnswer, attempt: Attempt, reading: 
     attempt.ended = true
     return
   }
-  const counted = new Counted(answer, attempt, reading)
+  const counted = new AnswerCounter(answer, attempt, reading)
   // What goes wrong with it, its reader hears.
   pipeline(body, counted).catch(() => {})
   answer.body = counted
@@ -119,21 +119,21 @@ function notS3({ statusCode, headers }: HttpAnswer, text: string): Error {
 }
 
 /** Whether it is the error of an answer with a 4xx that S3 did not give. */
-export function isPage(error: unknown): boolean {
+export function isForeignPage(error: unknown): boolean {
   const { name, $metadata } = Object(Object(error).cause) as { name?: string; $metadata?: { httpStatusCode?: number } }
   return name === NOT_S3 && Number($metadata?.httpStatusCode) < 500
 }
 
 /** Lets the bytes of an answer through, up to a limit, and notes its end. */
-class Counted extends Transform {
+class AnswerCounter extends Transform {
   readonly #answer: HttpAnswer
   readonly #attempt: Attempt
-  readonly #reading: Reading
+  readonly #reading: ReadOptions
   #count = 0
   /** As much of it as an error or a page may have. */
   #text = ''
 
-  constructor(answer: HttpAnswer, attempt: Attempt, reading: Reading) {
+  constructor(answer: HttpAnswer, attempt: Attempt, reading: ReadOptions) {
     super()
     this.#answer = answer
     this.#attempt = attempt
@@ -141,7 +141,7 @@ class Counted extends Transform {
   }
 
   override _transform(chunk: Buffer, _: BufferEncoding, callback: TransformCallback): void {
-    const { most, onBytes } = this.#reading
+    const { maxBytes: most, onBytes } = this.#reading
     onBytes()
     this.#count += chunk.length
     if (this.#count > most) {
@@ -166,7 +166,7 @@ class Counted extends Transform {
 
   /** The client sends again what failed by a broken connection; this must not be. */
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    const cut = error !== null && this.#reading.commits && hasBegunAnswer(this.#attempt)
+    const cut = error !== null && this.#reading.createsObject && hasBegunAnswer(this.#attempt)
     callback(cut ? new Error(`S3 began to answer, and the rest never came: ${error.message}`) : error)
   }
 }

@@ -1,6 +1,6 @@
-import { crc32Base64 } from '../checksums/combine.js'
+import { crc32Base64 } from '../checksums/crc32.js'
 import { hashInTurns } from '../checksums/hash.js'
-import type { Declared, Params } from '../options/parameters.js'
+import type { DeclaredChecksums, Params } from '../options/parameters.js'
 
 /** As S3 names them, and Node too. */
 const HASHES = ['MD5', 'SHA1', 'SHA256', 'SHA512']
@@ -11,7 +11,7 @@ const HASHES = ['MD5', 'SHA1', 'SHA256', 'SHA512']
  * algorithm is left to the SDK.
  */
 export async function bodyChecksum(
-  { ChecksumAlgorithm }: Declared,
+  { ChecksumAlgorithm }: DeclaredChecksums,
   { body, crc }: { body: Uint8Array; crc: number },
   onTurn: () => void,
   given: Params = {},

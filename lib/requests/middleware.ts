@@ -1,15 +1,15 @@
-import { hashInTurns, MOST_IN_ONE_CALL } from '../checksums/hash.js'
-import { type Attempt, type HttpAnswer, type Reading, readAnswer } from './answer.js'
-import { FIRST_SLICE, type Pace, PartBody } from './sliced-body.js'
+import { hashInTurns, MAX_HASH_INPUT } from '../checksums/hash.js'
+import { type Attempt, type HttpAnswer, type ReadOptions, readAnswer } from './answer.js'
+import { FIRST_SLICE, SlicedBody, type SliceSize } from './sliced-body.js'
 
 /** How a command with a body is to be sent. */
-export interface BodyHandling {
+export interface BodyHooks {
   /** Of the upload that the body belongs to. */
-  pace: Pace
+  sliceSize: SliceSize
   /** Hears how many bytes of the current attempt have been given to the network. */
   onTaken: (taken: number) => void
   /** Hears of the slices that the body of an attempt goes in; a small body goes whole. */
-  onSlices: (slices: PartBody) => void
+  onSlices: (slices: SlicedBody) => void
   /** Undefined: over https only. */
   unsignedPayload: boolean | undefined
   /** Whether the upload declared one: a body may not carry any other. */
@@ -21,12 +21,12 @@ export interface BodyHandling {
 }
 
 /** How every attempt at a command is to be sent, and its answer read. */
-export interface Handling {
+export interface AttemptHooks {
   /** Notes an attempt that begins, and the secrets in its headers. Throws where none may begin any more. */
   onAttempt: (secrets: string[]) => Attempt
-  answer: Reading
+  answer: ReadOptions
   /** Where the command has a body. */
-  body?: BodyHandling | undefined
+  body?: BodyHooks | undefined
 }
 
 /** The SDK's request, by shape: its class may be there in two versions. */
@@ -64,7 +64,7 @@ interface Command {
  *
  * https://github.com/aws/aws-sdk-js-v3/blob/main/supplemental-docs/CLIENTS.md#middleware-stack
  */
-export function instrument<C extends object>(command: C, handling: Handling): C {
+export function addMiddleware<C extends object>(command: C, handling: AttemptHooks): C {
   const { middlewareStack } = command as unknown as Command
   const { body } = handling
   if (body !== undefined)
@@ -73,20 +73,20 @@ export function instrument<C extends object>(command: C, handling: Handling): C 
   return command
 }
 
-function prepare({ unsignedPayload, checksum, onTurn, onUrl }: BodyHandling): Middleware {
+function prepare({ unsignedPayload, checksum, onTurn, onUrl }: BodyHooks): Middleware {
   return (next) => async (args) => {
     const { headers, protocol, hostname, port, path, body } = args.request
     delete headers.Expect
     if (!checksum) for (const name of Object.keys(headers)) if (CHECKSUM.test(name)) delete headers[name]
     if (unsignedPayload ?? protocol === 'https:') headers[PAYLOAD] = 'UNSIGNED-PAYLOAD'
-    else if (body instanceof Uint8Array && body.length > MOST_IN_ONE_CALL)
+    else if (body instanceof Uint8Array && body.length > MAX_HASH_INPUT)
       headers[PAYLOAD] = (await hashInTurns('sha256', body, onTurn)).digest('hex')
     onUrl(`${protocol}//${hostname}${port === undefined ? '' : `:${port}`}${path}`)
     return await next(args)
   }
 }
 
-function attempt({ onAttempt, answer, body }: Handling): Middleware {
+function attempt({ onAttempt, answer, body }: AttemptHooks): Middleware {
   return (next) => async (args) => {
     const noted = onAttempt(secretsIn(args.request.headers))
     const request = body === undefined ? args.request : sliced(args.request, body)
@@ -95,7 +95,7 @@ function attempt({ onAttempt, answer, body }: Handling): Middleware {
       result = await next({ ...args, request })
     } catch (error) {
       const { code = '' } = error as NodeJS.ErrnoException
-      noted.unsent = NO_CONNECTION.includes(code) || (request.body instanceof PartBody && !request.body.isTaken)
+      noted.wasNotSent = NO_CONNECTION.includes(code) || (request.body instanceof SlicedBody && !request.body.isTaken)
       throw error
     }
     await readAnswer(result.response, noted, answer)
@@ -112,7 +112,7 @@ function secretsIn(headers: HttpRequest['headers']): string[] {
   return values.filter((value) => value !== '')
 }
 
-function sliced(request: HttpRequest, { pace, onTaken, onSlices }: BodyHandling): HttpRequest {
+function sliced(request: HttpRequest, { sliceSize: pace, onTaken, onSlices }: BodyHooks): HttpRequest {
   const { body } = request
   if (!(body instanceof Uint8Array)) return request
   // By what it keeps in memory: a short last part is a view of a whole buffer.
@@ -120,7 +120,7 @@ function sliced(request: HttpRequest, { pace, onTaken, onSlices }: BodyHandling)
     onTaken(body.length)
     return request
   }
-  const slices = new PartBody(body, pace, onTaken)
+  const slices = new SlicedBody(body, pace, onTaken)
   onSlices(slices)
   return { ...request, body: slices }
 }

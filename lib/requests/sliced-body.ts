@@ -18,16 +18,16 @@ const NOTHING = new Uint8Array()
  * How large a slice the link takes at once, which the bodies of one upload find out together: on a slow one, a large slice
  * that goes would look like one that stands still.
  */
-export class Pace {
+export class SliceSize {
   #slice = FIRST_SLICE
   #most = SLICE
 
-  get slice(): number {
+  get current(): number {
     return this.#slice
   }
 
   /** A slice was gone after so many milliseconds. */
-  gone(after: number): void {
+  sliceTaken(after: number): void {
     this.#slice = after < AT_ONCE ? Math.min(this.#most, this.#slice * GROWTH) : FIRST_SLICE
   }
 
@@ -35,7 +35,7 @@ export class Pace {
    * A request stood still: what was large may be too large for the link. The next attempt would come to it again, since
    * the system's socket takes the first slices at once, however slow the link is.
    */
-  stoodStill(): void {
+  requestStalled(): void {
     this.#most = Math.max(FIRST_SLICE, this.#slice / GROWTH)
     this.#slice = FIRST_SLICE
   }
@@ -48,8 +48,8 @@ type Destination = { socket?: unknown; destroy?: () => void }
  * One attempt at sending a part: the part's own memory, a slice at a time, so that the socket's backpressure
  * holds and the event loop gets its turn. `onTaken` hears how many bytes of this attempt have gone.
  */
-export class PartBody extends Readable {
-  readonly #pace: Pace
+export class SlicedBody extends Readable {
+  readonly #pace: SliceSize
   readonly #onTaken: (taken: number) => void
   #bytes: Uint8Array
   #at = 0
@@ -58,7 +58,7 @@ export class PartBody extends Readable {
   #since = 0
   #request: Destination | undefined
 
-  constructor(bytes: Uint8Array, pace: Pace, onTaken: (taken: number) => void) {
+  constructor(bytes: Uint8Array, pace: SliceSize, onTaken: (taken: number) => void) {
     // Nothing is read ahead: what was taken has been given to the socket.
     super({ highWaterMark: 0 })
     this.#bytes = bytes
@@ -83,8 +83,8 @@ export class PartBody extends Readable {
   }
 
   /** Its request is given up, since nothing of it moved any more. */
-  stoodStill(): void {
-    this.#pace.stoodStill()
+  requestStalled(): void {
+    this.#pace.requestStalled()
   }
 
   /**
@@ -104,9 +104,9 @@ export class PartBody extends Readable {
     // Released: an end would make what came of it look like the whole.
     if (this.#bytes === NOTHING) return
     const now = performance.now()
-    if (this.#at > 0) this.#pace.gone(now - this.#since)
+    if (this.#at > 0) this.#pace.sliceTaken(now - this.#since)
     this.#since = now
-    const slice = this.#bytes.subarray(this.#at, this.#at + (this.#at === 0 ? FIRST_SLICE : this.#pace.slice))
+    const slice = this.#bytes.subarray(this.#at, this.#at + (this.#at === 0 ? FIRST_SLICE : this.#pace.current))
     this.#at += slice.length
     this.#onTaken(this.#at)
     this.push(slice)

@@ -1,4 +1,4 @@
-import type { PartBody } from './sliced-body.js'
+import type { SlicedBody } from './sliced-body.js'
 
 /** How long a request may go on after it was cancelled before it is no longer waited for, in milliseconds. */
 const GRACE = 5_000
@@ -6,8 +6,8 @@ const GRACE = 5_000
 class Stall extends Error {}
 
 /** When anything of an upload last moved, in `performance.now()`'s milliseconds. */
-export interface Movement {
-  last: number
+export interface LastActivity {
+  at: number
 }
 
 /** A timer that is so many milliseconds late tells that this process stood still: its loop, the process or the machine. */
@@ -20,10 +20,10 @@ const LATE = 500
  */
 export class StallWatch {
   readonly #timeout: number
-  readonly #upload: Movement
+  readonly #upload: LastActivity
   readonly #caller: AbortSignal
   readonly #cancel = new AbortController()
-  #body: PartBody | undefined
+  #body: SlicedBody | undefined
   #last = 0
   /** Whether a late timer has been forgiven since anything moved: a loop that is always late must not wait for ever. */
   #forgiven = false
@@ -36,11 +36,11 @@ export class StallWatch {
   })
 
   /** A `timeout` of 0 never ends; the caller's signal cancels all the same. */
-  constructor(timeout: number, upload: Movement, caller: AbortSignal) {
+  constructor(timeout: number, upload: LastActivity, caller: AbortSignal) {
     this.#timeout = timeout
     this.#upload = upload
     this.#caller = caller
-    this.moved()
+    this.noteActivity()
     if (timeout > 0) this.#wait(timeout)
     if (caller.aborted) this.#onCaller()
     else caller.addEventListener('abort', this.#onCaller)
@@ -56,26 +56,26 @@ export class StallWatch {
   }
 
   /** The attempt that has just begun sends these. */
-  sends(body: PartBody): void {
+  watchBody(body: SlicedBody): void {
     this.#body?.release()
     this.#body = body
   }
 
   /** An attempt began, some of its bytes were taken, or some of its answer came. */
-  moved(): void {
+  noteActivity(): void {
     this.#forgiven = false
     this.#last = performance.now()
-    this.#upload.last = this.#last
+    this.#upload.at = this.#last
   }
 
   /** A body is being hashed, which takes a while if it is large. Throws once the request is cancelled. */
-  turned(): void {
+  noteHashing(): void {
     this.signal.throwIfAborted()
-    this.moved()
+    this.noteActivity()
   }
 
   /** What the request settles with; once it is cancelled, at most a few seconds later, whatever the client does. */
-  async settled<T>(request: Promise<T>): Promise<T> {
+  async waitFor<T>(request: Promise<T>): Promise<T> {
     try {
       return await Promise.race([request, this.#over])
     } finally {
@@ -88,7 +88,7 @@ export class StallWatch {
     clearImmediate(this.#turn)
     this.#caller.removeEventListener('abort', this.#onCaller)
     this.#body?.release()
-    this.moved()
+    this.noteActivity()
   }
 
   readonly #onCaller = (): void => this.#abort(this.#caller.reason)
@@ -116,12 +116,12 @@ export class StallWatch {
       this.#wait(this.#timeout)
       return
     }
-    const last = this.#body?.hasSocket === true ? this.#last : this.#upload.last
+    const last = this.#body?.hasSocket === true ? this.#last : this.#upload.at
     const left = last + this.#timeout - performance.now()
     if (left > 0) {
       this.#wait(left)
     } else {
-      this.#body?.stoodStill()
+      this.#body?.requestStalled()
       this.#abort(new Stall(`it stood still for ${this.#timeout} ms`))
     }
   }

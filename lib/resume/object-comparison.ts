@@ -1,28 +1,32 @@
-import type { StoredPart } from '../checksums/etag.js'
-import { addToMessage, type S3WritableError } from '../errors/s3-writable-error.js'
+import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3'
+import { addToMessage, type ServiceException } from '../errors/causes.js'
+import type { S3WritableError } from '../errors/s3-writable-error.js'
+import type { CheckedOptions } from '../options/types.js'
 import { type Part, PartCutter } from '../parts/cutter.js'
-import type { CutError, PartSizes } from '../parts/sizes.js'
+import { type CutError, planPartSizes, type SizeOfPart } from '../parts/sizes.js'
 import type { Requests } from '../requests/requests.js'
-import type { Aborted } from '../upload/cleanup.js'
-import { isThere } from '../upload/complete.js'
+import type { CleanupResult } from '../upload/cleanup.js'
+import { isObjectMadeOf } from '../upload/complete.js'
+import type { StoredPart } from '../upload/stored-parts.js'
+import type { WriteTarget } from '../upload/target.js'
 
 /**
- * In an upload's place where the one to be resumed is gone and there is an object: reads the bytes to their end, to tell
- * whether the object is made of them. Sends nothing, and always fails.
+ * Used instead of Upload when the upload to resume no longer exists but the object does: reads the stream to its end, and
+ * compares it with the object. Stores nothing, and always ends with an error, which says whether they are equal.
  */
-export class Comparison {
+export class ObjectComparison implements WriteTarget {
   readonly UploadId = undefined
   readonly bytesUploaded = 0
-  /** Why: what the stream fails with. */
-  readonly gone: S3WritableError
+  /** The error that the stream fails with. */
+  readonly failure: S3WritableError
   readonly #requests: Requests
   readonly #cutter: PartCutter
   readonly #parts: StoredPart[] = []
 
-  constructor(sizes: PartSizes, requests: Requests, gone: S3WritableError) {
+  constructor(sizeOfPart: SizeOfPart, requests: Requests, failure: S3WritableError) {
     this.#requests = requests
-    this.gone = gone
-    this.#cutter = new PartCutter(sizes, 1, (part) => this.#note(part))
+    this.failure = failure
+    this.#cutter = new PartCutter(sizeOfPart, 1, (part) => this.#add(part))
   }
 
   write(chunk: Uint8Array): number {
@@ -40,20 +44,55 @@ export class Comparison {
   async end(): Promise<never> {
     const { crc, size } = this.#cutter
     const last = this.#cutter.end()
-    if (last !== undefined) this.#note(last)
-    const found = (await isThere(this.#requests, this.#parts, { crc, size }))
+    if (last !== undefined) this.#add(last)
+    const outcome = (await isObjectMadeOf(this.#requests, this.#parts, { crc, size }))
       ? 'It is made of these very bytes: the upload was completed, and there is nothing left to do'
       : `It does not show that it is made of the ${size} bytes that came`
-    throw addToMessage(this.gone, found)
+    throw addToMessage(this.failure, outcome)
   }
 
-  async abort(): Promise<Aborted> {
+  async abort(): Promise<CleanupResult> {
     this.#cutter.drop()
     return {}
   }
 
-  #note({ PartNumber, body, crc, release }: Part): void {
+  #add({ PartNumber, body, crc, release }: Part): void {
     this.#parts.push({ listed: { PartNumber }, crc, size: body.length, md5: undefined })
     release()
   }
+}
+
+/**
+ * What to do if the upload to resume does not exist: compare the stream with the object, if there is one. Throws `error`,
+ * with a sentence on the object, if there is none or it cannot be the one of that upload.
+ */
+export async function compareWithObject(
+  options: CheckedOptions,
+  requests: Requests,
+  error: S3WritableError,
+  signal: AbortSignal,
+): Promise<ObjectComparison> {
+  const { resume, ContentLength, maxParts, equalParts } = options
+  let head: HeadObjectCommandOutput
+  let firstPart: HeadObjectCommandOutput | undefined
+  try {
+    head = await requests.head(signal)
+    if (/-\d+"?$/.test(String(head.ETag)))
+      firstPart = await requests.head(signal, { PartNumber: 1, ChecksumMode: undefined })
+  } catch (cause) {
+    const { $metadata } = cause as ServiceException
+    const why = $metadata?.httpStatusCode === 404 ? 'There is no object of this key' : (cause as Error).message
+    throw addToMessage(error, why)
+  }
+  const { ContentLength: size, LastModified } = head
+  addToMessage(error, `An object of ${size} bytes is there, made ${LastModified?.toISOString()}`)
+  if (ContentLength !== undefined && ContentLength !== size)
+    throw addToMessage(error, `ContentLength is ${ContentLength}`)
+  if (typeof resume === 'object' && resume.offset !== undefined) throw error
+  // The object was cut by the size of its first part, whatever `partSize` says now.
+  const sizeOfPart =
+    firstPart === undefined
+      ? options.sizeOfPart
+      : planPartSizes(firstPart.ContentLength as number, maxParts, equalParts)
+  return new ObjectComparison(sizeOfPart, requests, error)
 }

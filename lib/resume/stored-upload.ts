@@ -1,57 +1,119 @@
-import type { CompletedPart, Part as ListedPart } from '@aws-sdk/client-s3'
-import { checksumIn, type Encrypted, isOpaque, md5In, type StoredPart } from '../checksums/etag.js'
-import { hashInTurns } from '../checksums/hash.js'
-import type { Declared } from '../options/parameters.js'
-import type { Part } from '../parts/cutter.js'
-import type { PartSizes } from '../parts/sizes.js'
+import type { CompletedPart, Part as ListedPart, ListPartsCommandOutput } from '@aws-sdk/client-s3'
+import { checksumIn } from '../checksums/compare.js'
+import { combineAll } from '../checksums/crc32.js'
+import { type EncryptionParams, hasOpaqueETag, md5OfETag } from '../checksums/etag.js'
+import { algorithmVerifiedByS3, type DeclaredChecksums } from '../options/parameters.js'
+import type { CheckedOptions, ResumePoint } from '../options/types.js'
+import { inferPartSizes } from '../parts/sizes.js'
+import type { Requests } from '../requests/requests.js'
+import type { StoredPart, StoredUpload } from '../upload/stored-parts.js'
 
-/** A CRC-32 in base64. */
+/** The length of a CRC-32 in base64. */
 const CRC32_LENGTH = 8
 
-/** What an earlier stream of the same object left on S3. */
-export interface Earlier {
-  UploadId: string
-  /** When it was begun, by S3's clock, in ms; undefined where only its UploadId is known. */
-  begun: number | undefined
-  /** What its Create declared. */
-  declared: Declared
-  /** How it was cut, and is to be cut on. */
-  sizes: PartSizes
-  /** Of the first part, as the stored ones tell; undefined where they tell nothing. */
-  partSize: number | undefined
-  /** What is stored, by PartNumber. */
-  parts: ReadonlyMap<number, StoredPart>
-  /** So many parts, from the first on, are taken as they are: the stream begins behind them. */
-  before: number
+/** A stored upload as ListParts describes it: without the time of its creation, which only ListMultipartUploads knows. */
+export type ListedUpload = Omit<StoredUpload, 'createdAt'>
+
+/**
+ * What S3 holds of an upload, from the pages of ListParts.
+ *
+ * @throws Error if the upload cannot be continued with these options.
+ */
+export function readStoredUpload(
+  options: CheckedOptions,
+  requests: Requests,
+  UploadId: string,
+  pages: ListPartsCommandOutput[],
+): ListedUpload {
+  const declared = declaredBy(pages[0] as ListPartsCommandOutput)
+  const algorithm = algorithmVerifiedByS3(options.s3)
+  if (
+    algorithm !== undefined &&
+    (algorithm !== declared.ChecksumAlgorithm || declared.ChecksumType !== 'FULL_OBJECT')
+  ) {
+    throw new Error(`Checksum${algorithm} needs an upload that declared it for the full object`)
+  }
+  const stored = pages
+    .flatMap(({ Parts = [] }) => Parts)
+    .flatMap((part) => partFromListing(part, declared, options) ?? [])
+  const sizes = stored.map(({ listed, size }) => ({ PartNumber: listed.PartNumber as number, size }))
+  const inferred = inferPartSizes(sizes, options.maxParts, options.equalParts)
+  const upload: ListedUpload = {
+    UploadId,
+    declared,
+    sizeOfPart: inferred ?? options.sizeOfPart,
+    partSize: inferred?.(1),
+    parts: new Map(stored.map((part) => [part.listed.PartNumber as number, part])),
+    skippedParts: 0,
+  }
+  const { resume } = options
+  if (typeof resume !== 'object' || resume.offset === undefined) return upload
+  return resumeAtPoint(resume, upload, options, requests)
+}
+
+/** The checksums that Create declared. If there are none, MinIO lists an empty string, and versitygw `null`. */
+function declaredBy({ ChecksumAlgorithm, ChecksumType }: ListPartsCommandOutput): DeclaredChecksums {
+  const entries = Object.entries({ ChecksumAlgorithm, ChecksumType })
+  return Object.fromEntries(entries.filter(([, value]) => /^[A-Z]/.test(String(value))))
 }
 
 /**
- * The part as ListParts tells of it; undefined where that is too little to list it at Complete. Nothing there tells of
- * KMS, under which an ETag only looks like an MD5: the answer to Complete does.
+ * A stored part, from ListParts; undefined if ListParts says too little to list the part at Complete. It does not say
+ * whether SSE-KMS is in use, under which an ETag only looks like an MD5; Complete's answer does.
  */
-export function earlierPart(
+export function partFromListing(
   part: ListedPart,
-  { ChecksumAlgorithm, ChecksumType }: Declared,
-  { Bucket, s3 }: { Bucket: string; s3: Encrypted },
+  { ChecksumAlgorithm, ChecksumType }: DeclaredChecksums,
+  { Bucket, s3 }: { Bucket: string; s3: EncryptionParams },
 ): StoredPart | undefined {
   const { PartNumber, ETag, Size } = part
   if (PartNumber === undefined || !ETag || Size === undefined) return undefined
   const name = `Checksum${ChecksumAlgorithm}` as keyof CompletedPart & keyof ListedPart
   const checksum = checksumIn(part, name)
   const crc = checksumIn(part, 'ChecksumCRC32')
-  // Complete lists those of all parts, unless the checksum is of the full object.
+  // Complete must list the checksum of each part, unless the upload declared one for the full object.
   if (ChecksumAlgorithm !== undefined && ChecksumType !== 'FULL_OBJECT' && !checksum) return undefined
   return {
     listed: { PartNumber, ETag, ...(checksum ? { [name]: checksum } : {}) },
     crc: crc?.length === CRC32_LENGTH ? Buffer.from(crc, 'base64').readUInt32BE() : undefined,
     size: Size,
-    md5: isOpaque(s3, Bucket) ? undefined : md5In(ETag),
+    md5: hasOpaqueETag(s3, Bucket) ? undefined : md5OfETag(ETag),
   }
 }
 
-/** Whether S3 holds these very bytes: of the same size, with the same CRC-32, or the MD5 that is the ETag. */
-export async function isSame({ body, crc }: Part, earlier: StoredPart): Promise<boolean> {
-  if (earlier.size !== body.length) return false
-  if (earlier.crc !== undefined) return earlier.crc === crc
-  return earlier.md5 !== undefined && earlier.md5 === (await hashInTurns('md5', body)).digest('hex')
+/** The stored parts from part 1 on without a gap. A part that is smaller than its place requires ends them, unless it is last. */
+export function contiguousParts({ parts, sizeOfPart }: Pick<StoredUpload, 'parts' | 'sizeOfPart'>): StoredPart[] {
+  const contiguous: StoredPart[] = []
+  const last = Math.max(...parts.keys())
+  for (let n = 1; parts.has(n); n++) {
+    const part = parts.get(n) as StoredPart
+    if (part.size < sizeOfPart(n) && n < last) break
+    contiguous.push(part)
+  }
+  return contiguous
+}
+
+/** Starts behind the parts of the resume point, if S3 still holds what the point says. */
+function resumeAtPoint(
+  { offset, parts: skippedParts }: ResumePoint,
+  upload: ListedUpload,
+  { s3 }: CheckedOptions,
+  requests: Requests,
+): ListedUpload {
+  const skipped = contiguousParts(upload).slice(0, skippedParts)
+  const { crc, size } = combineAll(skipped)
+  if (skipped.length < skippedParts || size !== offset) {
+    throw new Error(`its first ${skippedParts} parts should hold ${offset} bytes, and ${skipped.length} hold ${size}`)
+  }
+  if (s3.ChecksumCRC32 !== undefined && crc === undefined) {
+    throw new Error('ChecksumCRC32 is given, but the parts before the offset have no CRC-32')
+  }
+  const last = skipped.at(-1)
+  if (last === undefined || last.size === upload.sizeOfPart(skippedParts)) return { ...upload, skippedParts }
+  // Only the last part of an object may be smaller than the others.
+  const why = `part ${skippedParts}, the last that is stored, holds ${last.size} bytes, so nothing can follow it: the source is longer than it was. Resume from the start, by { UploadId }`
+  const sizeOfPart = (): never => {
+    throw requests.error('ERR_S3_RESUME', why, { UploadId: upload.UploadId })
+  }
+  return { ...upload, skippedParts, sizeOfPart }
 }

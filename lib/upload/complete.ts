@@ -1,60 +1,43 @@
-import { crc32Base64 } from '../checksums/combine.js'
-import {
-  bare,
-  type Checksums,
-  compositeChecksum,
-  isOpaque,
-  md5,
-  multipartETag,
-  type StoredPart,
-  type Whole,
-  whatIsMissing,
-  wrongChecksum,
-} from '../checksums/etag.js'
-import { givenChecksums } from '../options/parameters.js'
+import { compositeCrc32, crc32Base64, type SizeAndCrc } from '../checksums/crc32.js'
+import { md5, multipartETag } from '../checksums/etag.js'
+import { callerChecksums } from '../options/parameters.js'
 import type { Attempt } from '../requests/answer.js'
-import { type Requests, type SentBody, TOLERANCE } from '../requests/requests.js'
-import { type Commit, recoverObject, shouldSendAgain } from './lost-answer.js'
-import { type Answer, contradiction, hasOurChecksum, headObject, headOnce, type Proof, provenObject } from './verify.js'
+import { type BodyToSend, CLOCK_TOLERANCE, type Requests } from '../requests/requests.js'
+import { type ObjectRequest, recoverLostAnswer, shouldSendAgain } from './lost-answer.js'
+import type { ObjectAnswer, S3WritableResult } from './result.js'
+import type { StoredPart } from './stored-parts.js'
+import {
+  confirmAnswer,
+  type ExpectedObject,
+  headObject,
+  headOnce,
+  type ProvenAnswer,
+  partsProblem,
+  resultIfProven,
+} from './verify.js'
 
-/** Everything S3 answered about the object, and what this module knows of it. */
-export interface S3WritableResult extends Omit<Answer, 'Bucket' | 'Key' | 'ETag' | 'Location'> {
-  Bucket: string
-  Key: string
-  /** As S3 wrote it, quotes included. Never the MD5 of an object that was stored in parts. */
-  ETag: string
-  /** The object's URL: S3's own answer, else where the object was sent to. */
-  Location: string
-  /** The multipart upload that made the object; absent where one PutObject did. */
-  UploadId?: string
-  /** Bytes in the object. */
-  size: number
-  /** Parts in the object; 1 where one PutObject made it. */
-  parts: number
-  /** With `resume`: bytes that S3 held before, and that were not sent again. */
-  skipped?: number
-}
+/** How long HeadObject may take to compare the object with the bytes of an earlier stream, in ms. */
+const COMPARISON_LIMIT = 30_000
 
-/** How long HeadObject may take to prove what S3 did not answer, in milliseconds … */
-const LIMIT = 30_000
-/** … and to confirm what it did. */
-const CONFIRMATION = 10_000
-
-/** One request for an object of at most one part. */
-export async function putObject(requests: Requests, sent: SentBody, isOver: () => boolean): Promise<S3WritableResult> {
-  const size = sent.body.length
-  const began = Date.now()
-  const proof: Proof = {
+/** Makes an object of at most one part by a single request. */
+export async function putObject(
+  requests: Requests,
+  body: BodyToSend,
+  isAborted: () => boolean,
+): Promise<S3WritableResult> {
+  const size = body.body.length
+  const startedAt = Date.now()
+  const expected: ExpectedObject = {
     size,
-    ETag: () => md5(sent.body),
-    checksums: () => ({ ...givenChecksums(requests.s3), ChecksumCRC32: [crc32Base64(sent.crc)] }),
-    // By S3's clock at the moment of the look, less what has gone by since.
-    since: (clock) => clock && clock.s3 - (clock.here - began) - TOLERANCE,
+    ETag: () => md5(body.body),
+    checksums: () => ({ ...callerChecksums(requests.s3), ChecksumCRC32: [crc32Base64(body.crc)] }),
+    // S3's clock at the time of HeadObject, less the time that has passed since the request was sent.
+    notBefore: (clock) => clock && clock.s3 - (clock.here - startedAt) - CLOCK_TOLERANCE,
     ...metadataOf(requests),
   }
   const attempts: Attempt[] = []
-  const commit: Commit = { operation: 'PutObject', proof, isOver }
-  const answer = await completeOrRecover(requests, commit, attempts, () => requests.put(sent, attempts))
+  const request: ObjectRequest = { operation: 'PutObject', expected, isAborted }
+  const answer = await completeOrRecover(requests, request, attempts, () => requests.put(body, attempts))
   return Object.assign(answer, requests.names, { Location: requests.url, size, parts: 1 })
 }
 
@@ -62,131 +45,81 @@ export async function putObject(requests: Requests, sent: SentBody, isOver: () =
 export interface FullUpload {
   UploadId: string
   parts: StoredPart[]
-  /** All that the parts hold. */
-  whole: Whole
-  /** What the stream brought of it … */
-  came: Whole
-  /** … behind so many parts that an earlier one had stored. */
-  before: number
-  /** Leave the parts where the object was not made. */
+  /** The bytes of all parts. */
+  full: SizeAndCrc
+  /** The bytes that were written to this stream: those of the parts after the first `skippedParts`. */
+  streamed: SizeAndCrc
+  /** How many parts, from the first on, an earlier stream stored and this one did not read again. */
+  skippedParts: number
+  /** Whether to leave the parts if the object is not made. */
   leaveParts: boolean
-  isOver: () => boolean
+  isAborted: () => boolean
 }
 
-/** Makes the object out of its parts, and checks that S3 made it of what the producer wrote. */
+/** Makes the object of its parts, and checks that S3 made it of the bytes that were written. */
 export async function completeUpload(
   requests: Requests,
-  { UploadId, parts, whole, came, before, leaveParts, isOver }: FullUpload,
+  { UploadId, parts, full, streamed, skippedParts, leaveParts, isAborted }: FullUpload,
   signal: AbortSignal,
 ): Promise<S3WritableResult> {
-  const missing = whatIsMissing(parts, came, before)
-  if (missing !== undefined) throw requests.error('ERR_S3_INTEGRITY', missing, { UploadId })
-  const { begun } = requests
-  const proof: Proof = { ...proofOf(requests, parts, whole), since: () => begun, ...metadataOf(requests) }
-  // Where nothing tells when the upload was begun, the object that is there now is an old one.
-  if (requests.isResumed && begun === undefined) proof.before = await headOnce(requests, signal)
-  const commit: Commit = {
-    operation: 'CompleteMultipartUpload',
-    UploadId,
-    proof,
-    parts: parts.length,
-    leaveParts,
-    isOver,
+  const problem = partsProblem(parts, streamed, skippedParts)
+  if (problem !== undefined) throw requests.error('ERR_S3_INTEGRITY', problem, { UploadId })
+  const { createdAt } = requests
+  const expected: ExpectedObject = {
+    ...expectedOfParts(requests, parts, full),
+    notBefore: () => createdAt,
+    ...metadataOf(requests),
   }
+  // If it is not known when the upload was created, only a change shows that the object is a new one.
+  if (requests.isResumed && createdAt === undefined) expected.previous = await headOnce(requests, signal)
+  const operation = 'CompleteMultipartUpload'
+  const request: ObjectRequest = { operation, UploadId, expected, parts: parts.length, leaveParts, isAborted }
   const listed = parts.map((part) => part.listed)
   const attempts: Attempt[] = []
-  const again = (): Promise<boolean> => shouldSendAgain(requests, UploadId, proof, attempts)
-  const answer = await completeOrRecover(requests, commit, attempts, () =>
-    requests.complete(UploadId, listed, whole, { signal, attempts, again }),
+  const options = {
+    signal,
+    attempts,
+    shouldSendAgain: () => shouldSendAgain(requests, UploadId, expected, attempts),
+  }
+  const answer = await completeOrRecover(requests, request, attempts, () =>
+    requests.complete(UploadId, listed, full, options),
   )
   const Location = answer.Location ?? requests.url
-  return Object.assign(answer, requests.names, { Location, UploadId, size: whole.size, parts: parts.length })
+  return Object.assign(answer, requests.names, { Location, UploadId, size: full.size, parts: parts.length })
 }
 
-/** Sends the request, and settles what an answer that proves nothing or no answer at all leaves open. */
+/** Sends the request for the object. Confirms its answer, or finds out what S3 did if no answer arrived. */
 async function completeOrRecover(
   requests: Requests,
-  commit: Commit,
+  request: ObjectRequest,
   attempts: Attempt[],
-  send: () => Promise<Answer>,
-): Promise<Answer & { ETag: string }> {
-  let answer: Answer
+  send: () => Promise<ObjectAnswer>,
+): Promise<ProvenAnswer> {
+  let answer: ObjectAnswer
   try {
     answer = await send()
   } catch (failure) {
-    return await recoverObject(requests, commit, attempts, failure)
+    return await recoverLostAnswer(requests, request, attempts, failure)
   }
-  return await confirm(requests, commit, answer)
+  return await confirmAnswer(requests, request, answer)
 }
 
-/**
- * An equal ETag proves that the object is ours, and so does an equal checksum. Another ETag proves nothing, since many stores
- * have a rule of their own, and neither does none (Ceph 16): then HeadObject tells, and only what it says against our bytes
- * is an error.
- */
-async function confirm(requests: Requests, commit: Commit, answer: Answer): Promise<Answer & { ETag: string }> {
-  const { operation, UploadId, proof, parts = 1 } = commit
-  const wrong = (why: string): Error =>
-    requests.error('ERR_S3_INTEGRITY', `${operation} made another object than was sent: ${why}`, {
-      operation,
-      UploadId,
-    })
-  const checksum = wrongChecksum(answer, proof.checksums())
-  if (checksum !== undefined) throw wrong(checksum)
-  const { ETag } = answer
-  if (
-    ETag &&
-    (UploadId === undefined || hasOurETag({ ...answer, ETag }, requests, proof) || hasOurChecksum(answer, proof))
-  ) {
-    return { ...answer, ETag }
-  }
-  const { VersionId } = answer
-  const limit = AbortSignal.timeout(ETag ? CONFIRMATION : LIMIT)
-  const found = await headObject(requests, limit, { VersionId })
-  if (!ETag) {
-    const proven = provenObject(found, proof)
-    if (proven !== undefined) return { ...answer, ...proven }
-    const why = `${operation} was answered without an ETag, and HeadObject does not prove that the object is ours`
-    throw requests.error('ERR_S3_INTEGRITY', why, { operation, UploadId })
-  }
-  // S3 said that it made the object; whoever consumes it may have removed it already.
-  if (typeof found !== 'object') return { ...answer, ETag }
-  // Of another object, which has been put in its place meanwhile, it says nothing.
-  if (found.head.ETag !== undefined && bare(found.head.ETag) !== bare(ETag)) return { ...answer, ETag }
-  const against = contradiction(found.head, proof)
-  if (against !== undefined) throw wrong(against)
-  if (!hasOurChecksum(found.head, proof)) {
-    const { PartsCount = parts } = await requests
-      .head(limit, { VersionId, PartNumber: 1 })
-      .catch(() => ({ PartsCount: parts }))
-    if (PartsCount !== parts) throw wrong(`it has ${PartsCount} parts, and ${parts} were sent`)
-  }
-  return { ...answer, ETag }
-}
-
-/** Whether it is that of our parts; true also where that cannot be known, as under KMS or a customer's key. */
-function hasOurETag(answer: Answer & { ETag: string }, requests: Requests, { ETag }: Proof): boolean {
-  const ours = isOpaque(answer, requests.names.Bucket) ? undefined : ETag()
-  return ours === undefined || ours === bare(answer.ETag)
-}
-
-function proofOf(requests: Requests, parts: StoredPart[], { crc, size }: Whole): Proof {
-  const composite = compositeChecksum(parts)
-  const checksums = (): Checksums => ({
-    ...givenChecksums(requests.s3),
-    // Some stores leave out the number of parts.
+function expectedOfParts(requests: Requests, parts: StoredPart[], { crc, size }: SizeAndCrc): ExpectedObject {
+  const composite = compositeCrc32(parts.map((part) => part.crc))
+  const checksums = {
+    ...callerChecksums(requests.s3),
+    // Some stores omit the number of parts.
     ChecksumCRC32: [composite, composite?.split('-')[0], crc === undefined ? undefined : crc32Base64(crc)],
-  })
-  return { size, ETag: () => multipartETag(parts), checksums }
+  }
+  return { size, ETag: () => multipartETag(parts.map((part) => part.md5)), checksums: () => checksums }
 }
 
-function metadataOf({ s3 }: Requests): Pick<Proof, 'Metadata'> {
+function metadataOf({ s3 }: Requests): Pick<ExpectedObject, 'Metadata'> {
   return { Metadata: s3.Metadata as Record<string, string> | undefined }
 }
 
-/** Whether the object that is there holds what came, in these parts. */
-export async function isThere(requests: Requests, parts: StoredPart[], came: Whole): Promise<boolean> {
-  return (
-    provenObject(await headObject(requests, AbortSignal.timeout(LIMIT)), proofOf(requests, parts, came)) !== undefined
-  )
+/** Whether the object on S3 holds these bytes in these parts. */
+export async function isObjectMadeOf(requests: Requests, parts: StoredPart[], full: SizeAndCrc): Promise<boolean> {
+  const found = await headObject(requests, AbortSignal.timeout(COMPARISON_LIMIT))
+  return resultIfProven(found, expectedOfParts(requests, parts, full)) !== undefined
 }

@@ -1,79 +1,91 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { addToMessage, isRefused, type S3WritableError } from '../errors/s3-writable-error.js'
-import { type Attempt, hasBegunAnswer, isNotCarriedOut } from '../requests/answer.js'
+import { addToMessage, isRefused, isUploadNotFound } from '../errors/causes.js'
+import type { S3WritableError } from '../errors/s3-writable-error.js'
+import { type Attempt, hasBegunAnswer, wasNotCarriedOut } from '../requests/answer.js'
 import type { Requests } from '../requests/requests.js'
-import { isGone, longer, look, PAUSE, removeUpload } from './cleanup.js'
-import { type Answer, type HeadResult, headObject, isSame, type Proof, provenObject } from './verify.js'
+import { FIRST_PAUSE, nextPause } from '../requests/retry.js'
+import { findRemainder, removeUpload } from './remove-upload.js'
+import {
+  type ExpectedObject,
+  type HeadResult,
+  headObject,
+  isSameObject,
+  type ProvenAnswer,
+  resultIfProven,
+} from './verify.js'
 
-/** The request that makes the object. */
-export interface Commit {
+/** The request that makes the object, and what it should make. */
+export interface ObjectRequest {
   operation: string
   UploadId?: string
-  proof: Proof
-  /** How many parts it has. */
+  expected: ExpectedObject
+  /** The number of parts of the object. */
   parts?: number
-  /** Leave what is stored where the object was not made. */
+  /** Whether to leave the parts if the object was not made. */
   leaveParts?: boolean
-  /** Whether the upload has been given up meanwhile. */
-  isOver: () => boolean
+  /** Whether the upload has been aborted meanwhile. */
+  isAborted: () => boolean
 }
 
-/** How long it may take to find out what S3 made of a request, in milliseconds. */
+/** How long finding out what S3 did may take, in ms. */
 const LIMIT = 30_000
-/** How much of that S3 may take to answer what it made; less where the clean-up, which has as long, has begun. */
+/** How much of LIMIT may pass before the upload is removed, in ms; less if the clean-up, which has 30 s, has begun. */
 const LOOKING = 25_000
-const LOOKING_FOR_CLEANUP = 12_000
-/** What a gateway answers that S3 kept waiting. */
+const LOOKING_IN_CLEANUP = 12_000
 const GATEWAY_TIMEOUT = 504
-/** How long an upload that is still there is watched before it is removed: where S3 seems to be at work on it … */
+/** How long an upload that still exists is watched before it is removed, in ms: if S3 seems to be completing it … */
 const PATIENCE = 18_000
-/** … and where nothing tells so. */
+/** … and if there is no sign of that. */
 const IMPATIENCE = 1_000
 
 /**
- * The object that S3 made although the request for it failed with `failure`; throws that where it did not.
+ * Finds out whether S3 made the object although the request for it failed. Returns what the answer would have been; throws
+ * `failure` if there is no such object.
  *
- * 1. Where S3 answered each attempt, in its own words, that it will not, it did not.
- * 2. Otherwise HeadObject and ListParts are asked. An upload that is gone was completed, or removed by somebody else, and the
- *    object that is there then proves to be ours or not. An object beside an upload that still has its parts is an old one.
- * 3. S3 may be at work on it at this moment, so they are asked again: for 18 s where it began to answer, stood still, or a
- *    gateway gave up waiting for it, else for 1 s.
- * 4. An upload that is still there then is removed, which keeps S3 from completing it later, and then the object decides.
- * 5. Where S3 began to answer that it makes the object, or cannot be asked, it stays open: nothing is removed, and the
- *    error says that the object may be there.
+ * 1. If S3 answered every attempt with a refusal of its own, it did not make the object.
+ * 2. Otherwise ask HeadObject and ListParts. If the upload no longer exists, it was completed, or removed by somebody else,
+ *    and the object that is there proves to be ours or not. An object beside an upload that still has its parts is an old one.
+ * 3. S3 may be making the object right now, so ask again: for 18 s if S3 had begun to answer, the request stalled, or a
+ *    gateway timed out; otherwise for 1 s.
+ * 4. If the upload still exists then, remove it, which keeps S3 from completing it later, and judge the object again.
+ * 5. If S3 had begun to answer that it makes the object, or cannot be reached, it stays undecided: remove nothing, and say
+ *    in the error that the object may exist.
  */
-export async function recoverObject(
+export async function recoverLostAnswer(
   requests: Requests,
-  commit: Commit,
+  request: ObjectRequest,
   attempts: readonly Attempt[],
   failure: unknown,
-): Promise<Answer & { ETag: string }> {
-  const { UploadId, proof } = commit
-  if (isSettled(requests, UploadId, attempts, failure)) throw failure
+): Promise<ProvenAnswer> {
+  const { UploadId, expected } = request
+  // 1.
+  if (wasRefused(requests, UploadId, attempts, failure)) throw failure
+  // 2. to 4.
   const found =
     UploadId === undefined
-      ? await afterPut(requests, proof)
-      : await afterComplete(requests, commit, UploadId, attempts, failure as S3WritableError)
-  if (found === 'unknown') throw open(failure as S3WritableError)
+      ? await objectAfterPut(requests, expected)
+      : await objectAfterComplete(requests, request, UploadId, attempts, failure as S3WritableError)
+  // 5.
+  if (found === 'unknown') throw undecided(failure as S3WritableError)
   if (found === 'refused') throw addToMessage(failure as Error, 'HeadObject is refused, so the object may be there')
-  const made = provenObject(found, proof)
-  if (made === undefined) throw failure
-  return made
+  const result = resultIfProven(found, expected)
+  if (result === undefined) throw failure
+  return result
 }
 
-/** Whether no attempt made the object, for sure. */
-function isSettled(
+/** Whether it is certain that no attempt made the object. */
+function wasRefused(
   requests: Requests,
   UploadId: string | undefined,
   attempts: readonly Attempt[],
   failure: unknown,
 ): boolean {
-  // A client that does not run the middleware of a command notes no attempt.
-  if (UploadId !== undefined && requests.notesNothing) return isRefused(failure) && !isGone(failure)
-  return attempts.every(isNotCarriedOut)
+  // A client that ignores the middleware of a command (a mock) records no attempts, so only the failure says something.
+  if (UploadId !== undefined && requests.hasUnknownAttempts) return isRefused(failure) && !isUploadNotFound(failure)
+  return attempts.every(wasNotCarriedOut)
 }
 
-function open(failure: S3WritableError): S3WritableError {
+function undecided(failure: S3WritableError): S3WritableError {
   const { UploadId } = failure
   const left =
     UploadId === undefined ? '' : `. Look for it, and if it is not there, abort upload ${UploadId}: its parts are left`
@@ -81,77 +93,80 @@ function open(failure: S3WritableError): S3WritableError {
   return Object.assign(addToMessage(failure, why), { objectMayExist: true })
 }
 
-/** S3 stores an object that it got whole, and may do so when the connection is gone. */
-async function afterPut(requests: Requests, proof: Proof): Promise<HeadResult> {
+/** S3 may still store an object whose bytes had all arrived when the connection broke. */
+async function objectAfterPut(requests: Requests, expected: ExpectedObject): Promise<HeadResult> {
   const limit = AbortSignal.timeout(LIMIT)
   const until = performance.now() + IMPATIENCE
   let found = await headObject(requests, limit)
-  const isUnproven = (): boolean =>
-    found === 'nothing' || (typeof found === 'object' && provenObject(found, proof) === undefined)
-  for (let pause = PAUSE; isUnproven() && performance.now() < until; pause = longer(pause)) {
+  const mayAppear = (): boolean =>
+    found === 'not found' || (typeof found === 'object' && resultIfProven(found, expected) === undefined)
+  for (let pause = FIRST_PAUSE; mayAppear() && performance.now() < until; pause = nextPause(pause)) {
     await sleep(pause)
     found = await headObject(requests, limit)
   }
   return found
 }
 
-/** The object once nothing of the upload is left that S3 could still make another of. */
-async function afterComplete(
+/** The object, at a time when nothing is left of the upload from which S3 could still make it. */
+async function objectAfterComplete(
   requests: Requests,
-  commit: Commit,
+  request: ObjectRequest,
   UploadId: string,
   attempts: readonly Attempt[],
   failure: S3WritableError,
 ): Promise<HeadResult> {
-  const { leaveParts, isOver, proof } = commit
+  const { leaveParts, isAborted, expected } = request
   const limit = AbortSignal.timeout(LIMIT)
-  const looking = AbortSignal.timeout(isOver() ? LOOKING_FOR_CLEANUP : LOOKING)
-  const atWork = attempts.some(hasBegunAnswer)
-  const seemsAtWork = atWork || failure.code === 'ERR_S3_STALLED' || attempts.at(-1)?.status === GATEWAY_TIMEOUT
-  const until = performance.now() + (seemsAtWork && !isOver() ? PATIENCE : IMPATIENCE)
-  for (let pause = PAUSE; ; pause = longer(pause)) {
+  const looking = AbortSignal.timeout(isAborted() ? LOOKING_IN_CLEANUP : LOOKING)
+  const hadBegun = attempts.some(hasBegunAnswer)
+  const seemsAtWork = hadBegun || failure.code === 'ERR_S3_STALLED' || attempts.at(-1)?.status === GATEWAY_TIMEOUT
+  const until = performance.now() + (seemsAtWork && !isAborted() ? PATIENCE : IMPATIENCE)
+  for (let pause = FIRST_PAUSE; ; pause = nextPause(pause)) {
+    // 2.
     const before = await headObject(requests, looking)
-    const left = isGone(failure) ? 'gone' : await look(requests, UploadId, looking)
-    const isProven = provenObject(before, proof) !== undefined
-    if (left === 'gone') return isProven || before === 'refused' ? before : await headObject(requests, limit)
-    if (left === 'nothing' || (left === 'unknown' && isProven)) {
-      // MinIO, whose client goes away while it completes, makes the object and may leave the upload without its parts.
+    const remainder = isUploadNotFound(failure) ? 'not found' : await findRemainder(requests, UploadId, looking)
+    const isProven = resultIfProven(before, expected) !== undefined
+    if (remainder === 'not found') return isProven || before === 'refused' ? before : await headObject(requests, limit)
+    if (remainder === 'no parts' || (remainder === 'unknown' && isProven)) {
+      // When its client disconnects during Complete, MinIO makes the object and may leave the upload without parts.
       await removeUpload(requests, UploadId, limit).catch(() => {})
       return await headObject(requests, limit)
     }
+    // 3.
     if (performance.now() < until && !looking.aborted) {
       await sleep(pause)
       continue
     }
-    const isSilent = before === 'unknown' && left === 'unknown'
-    if (atWork || leaveParts || isSilent) return 'unknown'
-    // A Complete that S3 was about to carry out shows a moment after the Abort.
-    const removed = await removeUpload(requests, UploadId, limit, true).catch(() => undefined)
+    // 5.
+    const isUnreachable = before === 'unknown' && remainder === 'unknown'
+    if (hadBegun || leaveParts || isUnreachable) return 'unknown'
+    // 4. A Complete that S3 was about to carry out shows shortly after the Abort.
+    const existed = await removeUpload(requests, UploadId, limit, true).catch(() => undefined)
     const after = await headObject(requests, limit)
-    if (removed === false || after === 'unknown' || isOther(before, after)) return after
-    return removed === undefined ? 'unknown' : 'nothing'
+    if (existed === false || after === 'unknown' || isAnotherObject(before, after)) return after
+    return existed === undefined ? 'unknown' : 'not found'
   }
 }
 
 /** Whether the object has changed: an old one may hold the same bytes in the same parts. */
-function isOther(before: HeadResult, after: HeadResult): boolean {
+function isAnotherObject(before: HeadResult, after: HeadResult): boolean {
   if (typeof after !== 'object') return false
-  return before === 'nothing' || (typeof before === 'object' && !isSame(before.head, after.head))
+  return before === 'not found' || (typeof before === 'object' && !isSameObject(before.head, after.head))
 }
 
 /**
- * Asked after a Complete that stood still: whether to send it again. Not where S3 began to answer, nor where the upload is
- * gone or the object proves to be there.
+ * Whether a Complete that stalled should be sent again: not if S3 had begun to answer, the upload no longer exists, or the
+ * object proves to be ours.
  */
 export async function shouldSendAgain(
   requests: Requests,
   UploadId: string,
-  proof: Proof,
+  expected: ExpectedObject,
   attempts: readonly Attempt[],
 ): Promise<boolean> {
   if (attempts.some(hasBegunAnswer)) return false
-  const limit = AbortSignal.timeout(LOOKING_FOR_CLEANUP)
+  const limit = AbortSignal.timeout(LOOKING_IN_CLEANUP)
   const found = await headObject(requests, limit)
-  const left = await look(requests, UploadId, limit)
-  return left === 'parts' || (left === 'unknown' && provenObject(found, proof) === undefined)
+  const remainder = await findRemainder(requests, UploadId, limit)
+  return remainder === 'parts' || (remainder === 'unknown' && resultIfProven(found, expected) === undefined)
 }

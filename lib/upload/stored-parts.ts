@@ -1,65 +1,130 @@
-import { allOf, type StoredPart, storedPart, type Whole } from '../checksums/etag.js'
+import type { CompletedPart, UploadPartCommandOutput } from '@aws-sdk/client-s3'
+import { checksumIn, checksumProblem } from '../checksums/compare.js'
+import { combineAll, crc32Base64, type SizeAndCrc } from '../checksums/crc32.js'
+import { hasOpaqueETag, md5OfETag } from '../checksums/etag.js'
+import { hashInTurns } from '../checksums/hash.js'
+import type { DeclaredChecksums } from '../options/parameters.js'
 import type { Part } from '../parts/cutter.js'
-import type { Requests, SentBody } from '../requests/requests.js'
-import { type Earlier, isSame } from '../resume/stored-upload.js'
+import type { SizeOfPart } from '../parts/sizes.js'
+import type { BodyToSend, Requests } from '../requests/requests.js'
 import type { Progress } from './progress.js'
 
-/** The parts of one upload, each stored by sending it, or because an earlier stream sent it. */
-export class Parts {
+/** A part that S3 holds: what Complete lists of it, and what is needed to verify the object afterwards. */
+export interface StoredPart extends SizeAndCrc {
+  listed: CompletedPart
+  /** The MD5 of the part, if its ETag is one: not under SSE-KMS or SSE-C, and not in a directory bucket. */
+  md5: string | undefined
+}
+
+/** What an earlier stream of the same object has stored. */
+export interface StoredUpload {
+  UploadId: string
+  /** When the upload was created, by S3's clock, in ms; undefined if only its UploadId is known. */
+  createdAt: number | undefined
+  /** The checksums that its Create declared. */
+  declared: DeclaredChecksums
+  /** How the upload was cut into parts, and must be cut from here on. */
+  sizeOfPart: SizeOfPart
+  /** The size of the first part, inferred from the stored ones; undefined if they do not show it. */
+  partSize: number | undefined
+  /** The stored parts by PartNumber. */
+  parts: ReadonlyMap<number, StoredPart>
+  /** How many parts, from the first on, are accepted unread: the stream starts behind them. */
+  skippedParts: number
+}
+
+/** Whether S3 holds exactly these bytes: the same size, and the same CRC-32, or an ETag that is their MD5. */
+export async function holdsSameBytes({ body, crc }: Part, stored: StoredPart): Promise<boolean> {
+  if (stored.size !== body.length) return false
+  if (stored.crc !== undefined) return stored.crc === crc
+  return stored.md5 !== undefined && stored.md5 === (await hashInTurns('md5', body)).digest('hex')
+}
+
+/** The stored part, from UploadPart's answer; or why the answer does not prove that the part is stored. */
+export function partFromAnswer(
+  part: Part,
+  answer: UploadPartCommandOutput,
+  declared: DeclaredChecksums,
+  Bucket: string,
+): StoredPart | string {
+  const { ETag } = answer
+  if (!ETag) return 'it was answered without an ETag'
+  const crc32 = crc32Base64(part.crc)
+  const problem = checksumProblem(answer, { ChecksumCRC32: [crc32] })
+  if (problem !== undefined) return problem
+  const name = `Checksum${declared.ChecksumAlgorithm}` as keyof CompletedPart & keyof UploadPartCommandOutput
+  const checksum = name === 'ChecksumCRC32' ? crc32 : checksumIn(answer, name)
+  return {
+    listed: {
+      PartNumber: part.PartNumber,
+      ETag,
+      ...(checksum === undefined ? {} : { [name]: checksum }),
+    },
+    crc: part.crc,
+    size: part.body.length,
+    md5: hasOpaqueETag(answer, Bucket) ? undefined : md5OfETag(ETag),
+  }
+}
+
+/** The parts of one upload. Each was sent by this stream, or found stored by an earlier one. */
+export class StoredParts {
   readonly #requests: Requests
   readonly #progress: Progress
   readonly #signal: AbortSignal
-  /** By PartNumber, the first at 0. */
-  readonly stored: StoredPart[] = []
+  /** In ascending order; PartNumber 1 is at index 0. */
+  readonly list: StoredPart[] = []
   #earlier: ReadonlyMap<number, StoredPart> = new Map()
-  /** What the stream begins behind: so many parts, and what they hold. */
-  before: Whole & { parts: number } = { crc: 0, size: 0, parts: 0 }
+  /** The parts in front of the first byte of this stream, and their number. */
+  skipped: SizeAndCrc & { parts: number } = { crc: 0, size: 0, parts: 0 }
 
-  /** `signal` cancels what is on its way. */
+  /** `signal` cancels the requests. */
   constructor(requests: Requests, progress: Progress, signal: AbortSignal) {
     this.#requests = requests
     this.#progress = progress
     this.#signal = signal
   }
 
-  /** To be called before the first part is stored. */
-  resume({ parts, before }: Earlier): void {
+  /** Continues an earlier upload. To be called before the first `store`. */
+  resume({ parts, skippedParts }: StoredUpload): void {
     this.#earlier = parts
-    for (let n = 1; n <= before; n++) this.stored.push(parts.get(n) as StoredPart)
-    this.before = { ...allOf(this.stored), parts: before }
-    this.#progress.skip(this.before.size, before)
+    for (let n = 1; n <= skippedParts; n++) this.list.push(parts.get(n) as StoredPart)
+    this.skipped = { ...combineAll(this.list), parts: skippedParts }
+    this.#progress.skip(this.skipped.size, skippedParts)
   }
 
+  /** Sends the part, unless an earlier stream has stored the same bytes. */
   async store(UploadId: string, part: Part): Promise<void> {
+    const index = part.PartNumber - 1
     const earlier = this.#earlier.get(part.PartNumber)
-    if (earlier !== undefined && (await isSame(part, earlier))) {
+    if (earlier !== undefined && (await holdsSameBytes(part, earlier))) {
       this.#progress.skip(earlier.size, 1)
-      this.stored[part.PartNumber - 1] = { ...earlier, crc: part.crc }
+      this.list[index] = { ...earlier, crc: part.crc }
     } else {
-      this.stored[part.PartNumber - 1] = await this.#send(UploadId, part)
+      this.list[index] = await this.#send(UploadId, part)
     }
   }
 
-  sent(body: Buffer, crc: number, signal: AbortSignal): SentBody {
+  /** A body whose attempts are counted in the progress. */
+  counted(body: Buffer, crc: number, signal: AbortSignal): BodyToSend {
     return { body, crc, signal, onTaken: this.#progress.part() }
   }
 
-  acknowledged({ body, onTaken }: SentBody): void {
+  acknowledged({ body, onTaken }: BodyToSend): void {
     onTaken(body.length)
     this.#progress.stored(body.length)
   }
 
   async #send(UploadId: string, part: Part): Promise<StoredPart> {
     const { PartNumber, body, crc } = part
-    const sent = this.sent(body, crc, this.#signal)
-    const answer = await this.#requests.uploadPart(UploadId, PartNumber, sent)
+    const counted = this.counted(body, crc, this.#signal)
+    const answer = await this.#requests.uploadPart(UploadId, PartNumber, counted)
     const { Bucket } = this.#requests.names
-    const stored = storedPart(part, answer, await this.#requests.declared(), Bucket)
+    const stored = partFromAnswer(part, answer, await this.#requests.declared(), Bucket)
     if (typeof stored === 'string') {
-      const place = { UploadId, PartNumber, operation: 'UploadPart' }
-      throw this.#requests.error('ERR_S3_INTEGRITY', `part ${PartNumber} is not stored: ${stored}`, place)
+      const context = { UploadId, PartNumber, operation: 'UploadPart' }
+      throw this.#requests.error('ERR_S3_INTEGRITY', `part ${PartNumber} is not stored: ${stored}`, context)
     }
-    this.acknowledged(sent)
+    this.acknowledged(counted)
     return stored
   }
 }

@@ -1,17 +1,18 @@
 import PQueue from 'p-queue'
-import { allOf, type Whole } from '../checksums/etag.js'
-import { WholeDigest } from '../checksums/object-digest.js'
+import { combineAll, type SizeAndCrc } from '../checksums/crc32.js'
+import { ObjectDigest } from '../checksums/object-digest.js'
 import type { S3WritableError } from '../errors/s3-writable-error.js'
-import { wrongLength } from '../options/length.js'
+import { lengthProblem } from '../options/length.js'
 import type { CheckedOptions } from '../options/types.js'
-import { NOTHING, type Part, PartCutter } from '../parts/cutter.js'
-import type { CutError, PartSizes } from '../parts/sizes.js'
+import { EMPTY_BUFFER, type Part, PartCutter } from '../parts/cutter.js'
+import type { CutError, SizeOfPart } from '../parts/sizes.js'
 import { Requests } from '../requests/requests.js'
-import type { Earlier } from '../resume/stored-upload.js'
-import { type Aborted, cleanUp } from './cleanup.js'
-import { completeUpload, putObject, type S3WritableResult } from './complete.js'
-import { Progress, type S3WritableProgress, type S3WritableUpload } from './progress.js'
-import { Parts } from './stored-parts.js'
+import { type CleanupResult, cleanUp } from './cleanup.js'
+import { completeUpload, putObject } from './complete.js'
+import { Progress } from './progress.js'
+import type { S3WritableResult } from './result.js'
+import { StoredParts, type StoredUpload } from './stored-parts.js'
+import type { UploadListener, WriteTarget } from './target.js'
 
 type State =
   | { at: 'idle' }
@@ -22,70 +23,59 @@ type State =
   | { at: 'aborting'; UploadId: string | undefined; reason: Error }
 
 const CUT_CODES = ['ERR_S3_TOO_MANY_PARTS', 'ERR_S3_MEMORY']
-/** Of a stream without a byte, into an upload that is there already. */
-const EMPTY: Part = { PartNumber: 1, body: NOTHING, crc: 0, release: () => {} }
+/** The only part of an empty object, where an upload already exists: S3 completes no upload without parts. */
+const EMPTY_PART: Part = { PartNumber: 1, body: EMPTY_BUFFER, crc: 0, release: () => {} }
 
-/** What the upload tells whoever feeds it. */
-export interface UploadListener {
-  /** S3 has named the multipart upload. */
-  onUpload: (upload: S3WritableUpload) => void
-  onProgress: (progress: S3WritableProgress) => void
-  /** A request failed. Told at once, whether or not anyone is waiting to write; may be told more than once. */
-  onFailure: (error: Error) => void
-}
-
-/** One upload's life: idle → creating → open → completing → done, or from anywhere → aborting. */
-export class Upload {
+/** The life of one upload: idle → creating → open → completing → done, or from any state → aborting. */
+export class Upload implements WriteTarget {
   #state: State = { at: 'idle' }
   readonly #options: CheckedOptions
   readonly #listener: UploadListener
   readonly #requests: Requests
   #cutter: PartCutter
   readonly #queue: PQueue
-  readonly #digest: WholeDigest
+  readonly #digest: ObjectDigest
   readonly #progress: Progress
-  /** Cancels the parts, and keeps anything else from being sent. */
-  readonly #cancel = new AbortController()
-  /** Cancels Create, Complete and PutObject, whose answers are needed even when the upload has failed. */
-  readonly #giveUp = new AbortController()
-  readonly #parts: Parts
-  /** The one write that waits for a buffer. */
+  /** Cancels the requests of the parts. */
+  readonly #cancelParts = new AbortController()
+  /** Cancels Create, Complete and PutObject. Their answers are needed even if the upload has failed, so this comes later. */
+  readonly #cancelAnswers = new AbortController()
+  readonly #parts: StoredParts
+  /** The write that is waiting for a free buffer. */
   #waiting: { resolve: () => void; reject: (reason: Error) => void } | undefined
 
   constructor(options: CheckedOptions, listener: UploadListener) {
     const { concurrency, ContentLength, s3 } = options
     this.#options = options
     this.#listener = listener
-    this.#requests = new Requests(options, this.#isOver)
-    this.#cutter = this.#cut(options.sizes)
+    this.#requests = new Requests(options, this.#isAborted)
+    this.#cutter = this.#newCutter(options.sizeOfPart)
     this.#queue = new PQueue({ concurrency })
-    this.#digest = new WholeDigest(s3)
+    this.#digest = new ObjectDigest(s3)
     this.#progress = new Progress(ContentLength, listener.onProgress)
-    this.#parts = new Parts(this.#requests, this.#progress, this.#cancel.signal)
+    this.#parts = new StoredParts(this.#requests, this.#progress, this.#cancelParts.signal)
   }
 
   get UploadId(): string | undefined {
     return 'UploadId' in this.#state ? this.#state.UploadId : undefined
   }
 
-  /** Bytes that S3 has acknowledged. */
   get bytesUploaded(): number {
     return this.#progress.loaded
   }
 
-  /** Goes on with what an earlier stream left. To be called before the first byte. */
-  resume(earlier: Earlier): void {
-    const { UploadId, begun, declared, sizes, before } = earlier
-    this.#requests.resume(declared, begun)
-    this.#parts.resume(earlier)
-    this.#cutter = this.#cut(sizes, before + 1)
+  /** Continues an upload that an earlier stream began. To be called before the first `write`. */
+  resume(stored: StoredUpload): void {
+    const { UploadId, createdAt, declared, sizeOfPart, skippedParts } = stored
+    this.#requests.resume(declared, createdAt)
+    this.#parts.resume(stored)
+    this.#cutter = this.#newCutter(sizeOfPart, skippedParts + 1)
     this.#open(UploadId)
   }
 
-  /** Takes what there is room for, and says how many bytes that was. Throws what makes the stream impossible. */
   write(chunk: Uint8Array): number {
     this.#throwIfAborting()
-    this.#checkLength(this.#parts.before.size + this.#cutter.size + chunk.length, false)
+    this.#checkLength(this.#parts.skipped.size + this.#cutter.size + chunk.length, false)
     let taken: number
     try {
       taken = this.#cutter.take(chunk)
@@ -98,15 +88,13 @@ export class Upload {
     return taken
   }
 
-  /** Takes text whole, and says how many bytes it became; undefined where it must be made a chunk for `write` first. */
   writeText(text: string, encoding: BufferEncoding): number | undefined {
     this.#throwIfAborting()
     const { ContentLength, maxSize = ContentLength } = this.#options
-    if (maxSize !== undefined || this.#digest.reads) return undefined
+    if (maxSize !== undefined || this.#digest.needsBytes) return undefined
     return this.#cutter.takeText(text, encoding)
   }
 
-  /** Resolves when `write` can take a byte; rejects when it never will. */
   async room(): Promise<void> {
     this.#throwIfAborting()
     if (this.#cutter.hasRoom) return
@@ -115,57 +103,59 @@ export class Upload {
     })
   }
 
-  /** Every byte has been written: makes the object. */
   async end(): Promise<S3WritableResult> {
     const { crc, size } = this.#cutter
-    const came = { crc, size }
-    const whole = allOf([this.#parts.before, came])
-    this.#checkLength(whole.size, true)
-    const wrong = this.#digest.verify(whole.crc)
-    if (wrong !== undefined) throw this.#requests.error('ERR_S3_INTEGRITY', wrong, { UploadId: this.UploadId })
+    const streamed = { crc, size }
+    const full = combineAll([this.#parts.skipped, streamed])
+    this.#checkLength(full.size, true)
+    const problem = this.#digest.problem(full.crc)
+    if (problem !== undefined) throw this.#requests.error('ERR_S3_INTEGRITY', problem, { UploadId: this.UploadId })
     const last = this.#cutter.end()
-    const result = await (this.#state.at === 'idle' ? this.#put(last) : this.#complete(last, came, whole))
+    const result = await (this.#state.at === 'idle' ? this.#put(last) : this.#complete(last, streamed, full))
     if (this.#progress.skipped !== undefined) result.skipped = this.#progress.skipped
     this.#state = { at: 'done', UploadId: result.UploadId, result }
     this.#cutter.drop()
     return result
   }
 
-  /** Ends the upload so that nothing of it is left. To be called once. Never rejects, and takes 30 s at most. */
-  async abort(reason: Error): Promise<Aborted> {
+  async abort(reason: Error): Promise<CleanupResult> {
     const before = this.#state
     if (before.at === 'done') return {}
     const { UploadId } = this
     this.#state = { at: 'aborting', UploadId, reason }
-    // Also one that S3 did not answer may yet be stored.
-    const late = this.#queue.pending > 0 || (reason as S3WritableError).operation === 'UploadPart'
-    const ended = cleanUp(this.#requests, {
+    const { code, operation } = reason as S3WritableError
+    // S3 may also store a part whose request failed without an answer.
+    const partsInFlight = this.#queue.pending > 0 || operation === 'UploadPart'
+    const cleanedUp = cleanUp(this.#requests, {
       UploadId,
-      late,
+      partsInFlight,
       reason,
       created: before.at === 'creating' ? before.created : undefined,
       answered: before.at === 'completing' ? before.answered : undefined,
-      ended: this.#stop(before.at, reason),
-      giveUp: () => this.#giveUp.abort(reason),
-      // What cannot be resumed so may be resumed otherwise.
-      leaveParts: this.#options.leavePartsOnError || (reason as S3WritableError).code === 'ERR_S3_RESUME',
+      partsEnded: this.#cancelRequests(before.at, reason),
+      cancelAnswers: () => this.#cancelAnswers.abort(reason),
+      // An upload that could not be resumed this way may be resumed another way.
+      leaveParts: this.#options.leavePartsOnError || code === 'ERR_S3_RESUME',
     }).finally(() => this.#cutter.drop())
     this.#waiting?.reject(reason)
-    return await ended
+    return await cleanedUp
   }
 
-  /** With a reason of its own, since the one that a signal makes holds the functions that it was made in, and a part. */
-  #stop(at: State['at'], reason: Error): Promise<void> {
+  /**
+   * Resolves when the requests of the parts have ended. The signals get a reason, because the DOMException that they would
+   * make themselves keeps its stack frames alive, and with them a part.
+   */
+  #cancelRequests(at: State['at'], reason: Error): Promise<void> {
     this.#queue.clear()
-    this.#cancel.abort(reason)
-    // S3 stores nothing of a PutObject that it did not get whole.
-    if (at === 'completing' && this.#progress.sent < this.#cutter.size) this.#giveUp.abort(reason)
+    this.#cancelParts.abort(reason)
+    // S3 stores no object of a PutObject whose body has not arrived completely.
+    if (at === 'completing' && this.#progress.sent < this.#cutter.size) this.#cancelAnswers.abort(reason)
     return this.#queue.onIdle()
   }
 
-  #cut(sizes: PartSizes, PartNumber = 1): PartCutter {
-    const { concurrency, ContentLength } = this.#options
-    return new PartCutter(sizes, concurrency + 1, (part) => this.#send(part), { firstBytes: ContentLength, PartNumber })
+  #newCutter(sizeOfPart: SizeOfPart, PartNumber = 1): PartCutter {
+    const { concurrency, ContentLength: firstBytes } = this.#options
+    return new PartCutter(sizeOfPart, concurrency + 1, (part) => this.#send(part), { firstBytes, PartNumber })
   }
 
   #send(part: Part): void {
@@ -174,7 +164,7 @@ export class Upload {
   }
 
   #create(): void {
-    const created = this.#requests.create(this.#giveUp.signal)
+    const created = this.#requests.create(this.#cancelAnswers.signal)
     this.#state = { at: 'creating', created }
     created.then(
       (UploadId) => {
@@ -191,7 +181,7 @@ export class Upload {
 
   async #store(part: Part): Promise<void> {
     try {
-      await this.#parts.store(await this.#opened(), part)
+      await this.#parts.store(await this.#created(), part)
       part.release()
       this.#waiting?.resolve()
     } catch (error) {
@@ -200,7 +190,8 @@ export class Upload {
     }
   }
 
-  async #opened(): Promise<string> {
+  /** The UploadId, once S3 has returned it. */
+  async #created(): Promise<string> {
     const state = this.#state
     if (state.at === 'creating') return await state.created
     this.#throwIfAborting()
@@ -208,43 +199,51 @@ export class Upload {
   }
 
   async #put(last: Part | undefined): Promise<S3WritableResult> {
-    const { body, crc } = last ?? { body: NOTHING, crc: 0 }
-    await this.#lastWord(body.length, 1)
-    const sent = this.#parts.sent(body, crc, this.#giveUp.signal)
-    const result = await this.#commit(undefined, putObject(this.#requests, sent, this.#isOver))
-    this.#parts.acknowledged(sent)
+    const { body, crc } = last ?? { body: EMPTY_BUFFER, crc: 0 }
+    await this.#beforeComplete(body.length, 1)
+    const counted = this.#parts.counted(body, crc, this.#cancelAnswers.signal)
+    const result = await this.#completing(undefined, putObject(this.#requests, counted, this.#isAborted))
+    this.#parts.acknowledged(counted)
     return result
   }
 
-  async #complete(last: Part | undefined, came: Whole, whole: Whole): Promise<S3WritableResult> {
-    if (last !== undefined || whole.size === 0) this.#send(last ?? EMPTY)
+  async #complete(last: Part | undefined, streamed: SizeAndCrc, full: SizeAndCrc): Promise<S3WritableResult> {
+    if (last !== undefined || full.size === 0) this.#send(last ?? EMPTY_PART)
     await this.#queue.onIdle()
-    const UploadId = await this.#opened()
-    const { stored: parts, before } = this.#parts
-    await this.#lastWord(whole.size, parts.length)
+    const UploadId = await this.#created()
+    const { list: parts, skipped } = this.#parts
+    await this.#beforeComplete(full.size, parts.length)
     const { leavePartsOnError: leaveParts } = this.#options
-    const full = { UploadId, parts, whole, came, before: before.parts, leaveParts, isOver: this.#isOver }
-    return await this.#commit(UploadId, completeUpload(this.#requests, full, this.#giveUp.signal))
+    const upload = {
+      UploadId,
+      parts,
+      full,
+      streamed,
+      skippedParts: skipped.parts,
+      leaveParts,
+      isAborted: this.#isAborted,
+    }
+    return await this.#completing(UploadId, completeUpload(this.#requests, upload, this.#cancelAnswers.signal))
   }
 
-  async #lastWord(size: number, parts: number): Promise<void> {
+  async #beforeComplete(size: number, parts: number): Promise<void> {
     await this.#options.beforeComplete?.({ size, parts, UploadId: this.UploadId })
     this.#throwIfAborting()
   }
 
-  #commit(UploadId: string | undefined, answered: Promise<S3WritableResult>): Promise<S3WritableResult> {
+  #completing(UploadId: string | undefined, answered: Promise<S3WritableResult>): Promise<S3WritableResult> {
     this.#state = { at: 'completing', UploadId, answered }
     return answered
   }
 
-  readonly #isOver = (): boolean => this.#state.at === 'aborting'
+  readonly #isAborted = (): boolean => this.#state.at === 'aborting'
 
   #throwIfAborting(): void {
     if (this.#state.at === 'aborting') throw this.#state.reason
   }
 
-  #checkLength(size: number, isWhole: boolean): void {
-    const wrong = wrongLength(this.#options, size, isWhole)
-    if (wrong !== undefined) throw this.#requests.error('ERR_S3_LENGTH', wrong, { UploadId: this.UploadId })
+  #checkLength(size: number, hasEnded: boolean): void {
+    const problem = lengthProblem(this.#options, size, hasEnded)
+    if (problem !== undefined) throw this.#requests.error('ERR_S3_LENGTH', problem, { UploadId: this.UploadId })
   }
 }

@@ -1,104 +1,189 @@
-import type {
-  CompleteMultipartUploadCommandOutput,
-  HeadObjectCommandOutput,
-  PutObjectCommandOutput,
-} from '@aws-sdk/client-s3'
-import { bare, type Checksums, checksumIn, wrongChecksum } from '../checksums/etag.js'
-import { answeredStatus, isRefused } from '../errors/s3-writable-error.js'
+import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3'
+import { checksumIn, checksumProblem, type ExpectedChecksums } from '../checksums/compare.js'
+import { combineAll, crc32Base64, type SizeAndCrc } from '../checksums/crc32.js'
+import { hasOpaqueETag, unquoted } from '../checksums/etag.js'
+import { answeredStatus, isRefused } from '../errors/causes.js'
 import type { Params } from '../options/parameters.js'
 import type { Attempt, Clock } from '../requests/answer.js'
 import type { Requests } from '../requests/requests.js'
-import { persistently } from './cleanup.js'
+import { retryUntil } from '../requests/retry.js'
+import type { ObjectAnswer } from './result.js'
+import type { StoredPart } from './stored-parts.js'
 
-export type Answer = Partial<PutObjectCommandOutput & CompleteMultipartUploadCommandOutput>
-
-/** What the object is, where it is ours. */
-export interface Proof {
+/** What the object on S3 must be, if S3 made it of the bytes that were written. */
+export interface ExpectedObject {
+  /** The size in bytes. */
   size: number
-  /** By AWS's rule; undefined where that is not known. */
+  /** The ETag by AWS's rule, without quotes; undefined where it cannot be computed. */
   ETag: () => string | undefined
-  checksums: () => Checksums
-  /** The least that its LastModified may be, by S3's clock, in ms; undefined where nothing tells. */
-  since?: (clock: Clock | undefined) => number | undefined
+  checksums: () => ExpectedChecksums
+  /** The earliest `LastModified`, by S3's clock, in ms; undefined where it is not known. */
+  notBefore?: (clock: Clock | undefined) => number | undefined
   Metadata?: Record<string, string> | undefined
-  /** What was there before Complete, where it is not known when the upload was begun. */
-  before?: HeadResult | undefined
+  /** The object before Complete, where it is not known when the upload was created. */
+  previous?: HeadResult | undefined
 }
 
-/** What HeadObject tells: `nothing` is HTTP 404, `refused` another answer that will not, `unknown` none. */
-export type HeadResult = { head: HeadObjectCommandOutput; clock: Clock | undefined } | 'nothing' | 'refused' | 'unknown'
+/** HeadObject's answer: the object, `not found` (HTTP 404), `refused` (another answer), or `unknown` (no answer). */
+export type HeadResult =
+  | { head: HeadObjectCommandOutput; clock: Clock | undefined }
+  | 'not found'
+  | 'refused'
+  | 'unknown'
 
-/** What of HeadObject's answer is in the answer of a request that makes an object, too. */
+/** The answer to the request that makes the object, with an ETag. */
+export type ProvenAnswer = ObjectAnswer & { ETag: string }
+
+/** How long HeadObject may take to replace an answer without an ETag, in ms. */
+const PROOF_LIMIT = 30_000
+/** How long HeadObject may take to confirm an answer whose ETag is not the expected one, in ms. */
+const CONFIRMATION_LIMIT = 10_000
+
+/** Fields of HeadObject's answer that PutObject and CompleteMultipartUpload answer too. */
 const SHARED =
   /^(VersionId|Expiration|ServerSideEncryption|SSE.*|BucketKeyEnabled|RequestCharged|Checksum.*|\$metadata)$/
 
-/** Asks until there is an answer. */
-export async function headObject(requests: Requests, limit: AbortSignal, more?: Params): Promise<HeadResult> {
-  const attempts: Attempt[] = []
-  return await told(attempts, () => persistently(limit, () => requests.head(limit, more, attempts)))
+/**
+ * Why the parts must not become an object; undefined if they may. They must be 1 to N without a gap, and those after the
+ * `skipped` parts of an earlier stream must hold exactly the bytes that were written.
+ */
+export function partsProblem(parts: StoredPart[], streamed: SizeAndCrc, skipped = 0): string | undefined {
+  for (const [index, part] of parts.entries()) {
+    if (part?.listed.PartNumber !== index + 1) return `part ${index + 1} of ${parts.length} is missing`
+  }
+  const sent = combineAll(parts.slice(skipped))
+  if (sent.crc === streamed.crc && sent.size === streamed.size) return undefined
+  const [ours, theirs] = [sent, streamed].map(
+    ({ crc, size }) => `${size} bytes with CRC-32 ${crc32Base64(crc as number)}`,
+  )
+  return `the parts sent hold ${ours}, the stream had ${theirs}`
 }
 
-/** Asks once, as often as the client tries. */
+/** Asks HeadObject until there is an answer. */
+export async function headObject(requests: Requests, limit: AbortSignal, params?: Params): Promise<HeadResult> {
+  const attempts: Attempt[] = []
+  return await headResult(attempts, () => retryUntil(limit, () => requests.head(limit, params, attempts)))
+}
+
+/** Asks HeadObject once, with the client's own retries. */
 export async function headOnce(requests: Requests, signal: AbortSignal): Promise<HeadResult> {
   const attempts: Attempt[] = []
-  return await told(attempts, () => requests.head(signal, {}, attempts))
+  return await headResult(attempts, () => requests.head(signal, {}, attempts))
 }
 
-async function told(attempts: Attempt[], ask: () => Promise<HeadObjectCommandOutput>): Promise<HeadResult> {
+async function headResult(attempts: Attempt[], send: () => Promise<HeadObjectCommandOutput>): Promise<HeadResult> {
   try {
-    const head = await ask()
+    const head = await send()
     return { head, clock: attempts.at(-1)?.clock }
   } catch (error) {
     if (!isRefused(error)) return 'unknown'
-    return answeredStatus(error) === 404 ? 'nothing' : 'refused'
+    return answeredStatus(error) === 404 ? 'not found' : 'refused'
   }
 }
 
-/** What HeadObject tells of the object where it proves to be ours: by its ETag or a checksum, and not an old one. */
-export function provenObject(found: HeadResult, proof: Proof): (Answer & { ETag: string }) | undefined {
-  if (typeof found !== 'object' || contradiction(found.head, proof) !== undefined || !mayBeOurs(found, proof))
-    return undefined
-  const { head } = found
-  const known = proof.ETag()
-  const sameETag = head.ETag !== undefined && bare(head.ETag) === known
-  if (!sameETag && !hasOurChecksum(head, proof)) return undefined
-  return resultFromHead(head, known)
+/**
+ * Checks an answer that says that the object was made, and returns it with an ETag.
+ *
+ * 1. A checksum in the answer that contradicts the bytes is an error.
+ * 2. The expected ETag, or an expected checksum, proves that the object is ours.
+ * 3. Any other ETag proves nothing, since many stores have their own rule for ETags; nor does a missing one (Ceph 16). Then
+ *    HeadObject is asked. Without an ETag it must prove the object; otherwise only a contradiction is an error.
+ *
+ * @throws S3WritableError `ERR_S3_INTEGRITY`
+ */
+export async function confirmAnswer(
+  requests: Requests,
+  {
+    operation,
+    UploadId,
+    expected,
+    parts = 1,
+  }: { operation: string; UploadId?: string; expected: ExpectedObject; parts?: number },
+  answer: ObjectAnswer,
+): Promise<ProvenAnswer> {
+  const fail = (why: string): Error => requests.error('ERR_S3_INTEGRITY', why, { operation, UploadId })
+  const mismatch = (why: string): Error => fail(`${operation} made another object than was sent: ${why}`)
+  // 1.
+  const problem = checksumProblem(answer, expected.checksums())
+  if (problem !== undefined) throw mismatch(problem)
+  // 2.
+  const { ETag, VersionId } = answer
+  if (ETag) {
+    const confirmed = { ...answer, ETag }
+    if (UploadId === undefined || hasOurETag(confirmed, requests, expected) || hasOurChecksum(answer, expected)) {
+      return confirmed
+    }
+  }
+  // 3.
+  const limit = AbortSignal.timeout(ETag ? CONFIRMATION_LIMIT : PROOF_LIMIT)
+  const found = await headObject(requests, limit, { VersionId })
+  if (!ETag) {
+    const proven = resultIfProven(found, expected)
+    if (proven !== undefined) return { ...answer, ...proven }
+    throw fail(`${operation} was answered without an ETag, and HeadObject does not prove that the object is ours`)
+  }
+  // S3 said that it made the object; a consumer may have removed it already.
+  if (typeof found !== 'object') return { ...answer, ETag }
+  // Another writer has replaced the object meanwhile.
+  if (found.head.ETag !== undefined && unquoted(found.head.ETag) !== unquoted(ETag)) return { ...answer, ETag }
+  const against = contradiction(found.head, expected)
+  if (against !== undefined) throw mismatch(against)
+  if (!hasOurChecksum(found.head, expected)) {
+    const { PartsCount = parts } = await requests
+      .head(limit, { VersionId, PartNumber: 1 })
+      .catch(() => ({ PartsCount: parts }))
+    if (PartsCount !== parts) throw mismatch(`it has ${PartsCount} parts, and ${parts} were sent`)
+  }
+  return { ...answer, ETag }
 }
 
-/** Its ETag, HeadObject's or else the one that AWS's rule gives, and what else the answer to the request would have told. */
-function resultFromHead(head: HeadObjectCommandOutput, known?: string): (Answer & { ETag: string }) | undefined {
-  const { ETag = known && `"${known}"` } = head
+/** What the answer to PutObject or Complete would have been, if HeadObject proves that the object is ours; else undefined. */
+export function resultIfProven(found: HeadResult, expected: ExpectedObject): ProvenAnswer | undefined {
+  if (typeof found !== 'object' || contradiction(found.head, expected) !== undefined || !mayBeOurs(found, expected))
+    return undefined
+  const { head } = found
+  const expectedETag = expected.ETag()
+  const sameETag = head.ETag !== undefined && unquoted(head.ETag) === expectedETag
+  if (!sameETag && !hasOurChecksum(head, expected)) return undefined
+  const { ETag = expectedETag && `"${expectedETag}"` } = head
   if (ETag === undefined) return undefined
   return { ...Object.fromEntries(Object.entries(head).filter(([name]) => SHARED.test(name))), ETag }
 }
 
-export function hasOurChecksum(answer: object, { checksums }: Proof): boolean {
-  return Object.entries(checksums()).some(([name, ours]) => {
-    const theirs = checksumIn(answer, name)
-    return theirs !== undefined && ours.includes(theirs)
+/** Whether the ETag is the expected one, or nothing is known about the expected one, as under SSE-KMS or SSE-C. */
+function hasOurETag(answer: ProvenAnswer, requests: Requests, { ETag }: ExpectedObject): boolean {
+  const expected = hasOpaqueETag(answer, requests.names.Bucket) ? undefined : ETag()
+  return expected === undefined || expected === unquoted(answer.ETag)
+}
+
+function hasOurChecksum(answer: object, { checksums }: ExpectedObject): boolean {
+  return Object.entries(checksums()).some(([name, expected]) => {
+    const stored = checksumIn(answer, name)
+    return stored !== undefined && expected.includes(stored)
   })
 }
 
-/** What HeadObject says against the object being ours. */
-export function contradiction(head: HeadObjectCommandOutput, { size, checksums }: Proof): string | undefined {
+/** Why the object cannot be ours, by its size and checksums; undefined where nothing contradicts. */
+function contradiction(head: HeadObjectCommandOutput, { size, checksums }: ExpectedObject): string | undefined {
   const { ContentLength = size } = head
   if (ContentLength !== size) return `it has ${ContentLength} bytes, and ${size} were sent`
-  return wrongChecksum(head, checksums())
+  return checksumProblem(head, checksums())
 }
 
-/** Whether nothing shows that the object is an older one, or another's: its time, its metadata, what was there before. */
-function mayBeOurs({ head, clock }: Exclude<HeadResult, string>, { since, Metadata = {}, before }: Proof): boolean {
-  const least = since?.(clock)
-  if (least !== undefined && Number(head.LastModified ?? least) < least) return false
-  if (before === 'unknown' || (typeof before === 'object' && isSame(before.head, head))) return false
-  const theirs = Object.entries({ ...head.Metadata }).map(([name, value]) => [name.toLowerCase(), value.trim()])
-  const found: Record<string, string | undefined> = Object.fromEntries(theirs)
-  // A header has no space around its value, and some stores keep none that is empty.
-  return Object.entries(Metadata).every(([name, value]) => (found[name.toLowerCase()] ?? '') === value.trim())
+/** Whether the object may be the one just made, by its time, its metadata, and the object that was there before. */
+function mayBeOurs({ head, clock }: Exclude<HeadResult, string>, expected: ExpectedObject): boolean {
+  const { notBefore, Metadata = {}, previous } = expected
+  const earliest = notBefore?.(clock)
+  if (earliest !== undefined && Number(head.LastModified ?? earliest) < earliest) return false
+  if (previous === 'unknown' || (typeof previous === 'object' && isSameObject(previous.head, head))) return false
+  const entries = Object.entries({ ...head.Metadata }).map(([name, value]) => [name.toLowerCase(), value.trim()])
+  const stored: Record<string, string | undefined> = Object.fromEntries(entries)
+  // HTTP strips the space around a header's value, and some stores drop empty values.
+  return Object.entries(Metadata).every(([name, value]) => (stored[name.toLowerCase()] ?? '') === value.trim())
 }
 
-/** Whether it is one and the same object. */
-export function isSame(one: HeadObjectCommandOutput, other: HeadObjectCommandOutput): boolean {
+/** Whether both answers describe the same version of the object. */
+export function isSameObject(one: HeadObjectCommandOutput, other: HeadObjectCommandOutput): boolean {
   return (
     one.VersionId === other.VersionId &&
     one.ETag === other.ETag &&

@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { s3Writable } from '../../lib/index.js'
 import { checkOptions } from '../../lib/options/check.js'
-import { partSizeFor, partSizes } from '../../lib/parts/sizes.js'
+import { planPartSizes, raisePartSize } from '../../lib/parts/sizes.js'
 import { bytes, MiB, P } from '../support/bytes.js'
 import { blocks, program, README } from '../support/pages.js'
 import { runProgram, s3Env } from '../support/run-program.js'
@@ -77,7 +77,7 @@ t.test('the README has no other blocks, and a working example by line 25', (t) =
 })
 
 t.test('the README’s table of memory is what the parts take', (t) => {
-  const { sizes, concurrency } = checkOptions({ client: s3Client(t), Bucket: 'b', Key: 'k' })
+  const { sizeOfPart: sizes, concurrency } = checkOptions({ client: s3Client(t), Bucket: 'b', Key: 'k' })
   const inMiB = (bytes: number): string => `${(bytes / MiB).toLocaleString('en')} MiB`
   const memory = (first: number, present: number): string => inMiB(Math.max(first * (concurrency + 1), 2 * present))
   const rows = ['39 GiB', '50 GiB', '100 GiB', '500 GiB', '1 TiB', '2 TiB', '3 TiB'].map((length) => {
@@ -86,11 +86,11 @@ t.test('the README’s table of memory is what the parts take', (t) => {
     let PartNumber = 1
     for (let before = 0; before + sizes(PartNumber) < bytes; PartNumber++) before += sizes(PartNumber)
     const grown = sizes(PartNumber)
-    const known = partSizeFor(bytes, sizes(1), 10_000)
+    const known = raisePartSize(bytes, sizes(1), 10_000)
     return `| ${[length, inMiB(grown), memory(sizes(1), grown), inMiB(known), memory(known, known)].join(' | ')} |`
   })
   t.same(README.match(/^\| [\d,]+ [GT]iB \|.*$/gm), rows)
-  const small = partSizes(P, 10_000, false)
+  const small = planPartSizes(P, 10_000, false)
   const holds = Array.from({ length: 10_000 }, (_, i) => small(i + 1)).reduce((sum, size) => sum + size)
   t.match(README, `With a \`partSize\` of 5 MiB it is ${(holds / MiB / 1024 ** 2).toFixed(1)} TiB.`)
   t.end()

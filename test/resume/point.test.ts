@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import { crc32 } from 'node:zlib'
 import { ListBucketsCommand } from '@aws-sdk/client-s3'
 import t from 'tap'
-import { crc32Base64 } from '../../lib/checksums/combine.js'
+import { crc32Base64 } from '../../lib/checksums/crc32.js'
 import {
   abortUpload,
   type ResumePoint,

@@ -1,7 +1,8 @@
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import t from 'tap'
-import { crc32Base64, crc32Combine, wholeChecksum } from '../../../lib/checksums/combine.js'
+import { compositeCrc32, crc32Base64, crc32Combine } from '../../../lib/checksums/crc32.js'
+import { fullObjectAlgorithm } from '../../../lib/options/parameters.js'
 
 t.test('the combined CRC of any pieces is the CRC of the whole', async () => {
   fc.assert(
@@ -34,8 +35,13 @@ t.test('a CRC is written as S3 writes it', async (t) => {
 })
 
 t.test('a checksum of the whole is told from what only sounds like one', async (t) => {
-  t.equal(wholeChecksum('ChecksumSHA256'), 'SHA256')
-  t.equal(wholeChecksum('ChecksumAlgorithm'), undefined)
-  t.equal(wholeChecksum('ChecksumType'), undefined)
-  t.equal(wholeChecksum('ContentMD5'), undefined)
+  t.equal(fullObjectAlgorithm('ChecksumSHA256'), 'SHA256')
+  t.equal(fullObjectAlgorithm('ChecksumAlgorithm'), undefined)
+  t.equal(fullObjectAlgorithm('ChecksumType'), undefined)
+  t.equal(fullObjectAlgorithm('ContentMD5'), undefined)
+})
+
+t.test('a composite checksum needs the CRC-32 of every part', async (t) => {
+  t.match(compositeCrc32([1, 2, 3]), /^[\w+/]{6}==-3$/)
+  t.equal(compositeCrc32([1, undefined]), undefined)
 })

@@ -38,8 +38,8 @@ t.test('a body has the checksum that was declared, where it is one that Node kno
 t.test('hashing ends once its request is cancelled', async (t) => {
   const upload = new AbortController()
   const reason = new Error('not after all')
-  const watch = new StallWatch(60_000, { last: 0 }, upload.signal)
-  const hashed = bodyChecksum({ ChecksumAlgorithm: 'SHA256' }, { body, crc: 0 }, () => watch.turned())
+  const watch = new StallWatch(60_000, { at: 0 }, upload.signal)
+  const hashed = bodyChecksum({ ChecksumAlgorithm: 'SHA256' }, { body, crc: 0 }, () => watch.noteHashing())
   upload.abort(reason)
-  await t.rejects(watch.settled(hashed), reason)
+  await t.rejects(watch.waitFor(hashed), reason)
 })

@@ -1,6 +1,8 @@
 import { inspect } from 'node:util'
 import t from 'tap'
-import { answeredStatus, describeCause, invalidOption, S3WritableError } from '../../../lib/errors/s3-writable-error.js'
+import { answeredStatus, describeCause } from '../../../lib/errors/causes.js'
+import { invalidOption } from '../../../lib/errors/invalid-option.js'
+import { S3WritableError } from '../../../lib/errors/s3-writable-error.js'
 
 t.test('a cause is told on one line, whatever was thrown', async (t) => {
   t.equal(describeCause('a string'), "'a string'")

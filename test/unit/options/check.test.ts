@@ -158,9 +158,9 @@ t.test('an option of undefined or null is as one left out', async (t) => {
   for (const nothing of [undefined, null]) {
     const left = Object.fromEntries(names.filter((name) => !(name in good)).map((name) => [name, nothing]))
     t.ok(Object.keys(left).length > 15)
-    const { sizes, ...checked } = checkOptions({ ...good, ...left, IfNoneMatch: '*' } as S3WritableOptions)
-    t.strictSame({ ...checked, sizes: expected.sizes }, expected)
-    t.equal(sizes(1), 8 * MiB)
+    const { sizeOfPart, ...checked } = checkOptions({ ...good, ...left, IfNoneMatch: '*' } as S3WritableOptions)
+    t.strictSame({ ...checked, sizeOfPart: expected.sizeOfPart }, expected)
+    t.equal(sizeOfPart(1), 8 * MiB)
   }
   t.same(expected.s3, { Bucket: 'bucket', Key: 'key', IfNoneMatch: '*' })
   t.equal(expected.concurrency, 4)
@@ -168,11 +168,11 @@ t.test('an option of undefined or null is as one left out', async (t) => {
 
 t.test('a known length chooses the part size and keeps it; a guess only raises it', async (t) => {
   const size = 100_000 * MiB
-  const known = checkOptions({ ...good, ContentLength: size }).sizes
+  const known = checkOptions({ ...good, ContentLength: size }).sizeOfPart
   t.same([known(1), known(10_000)], [10 * MiB, 10 * MiB])
-  const guessed = checkOptions({ ...good, expectedSize: size }).sizes
+  const guessed = checkOptions({ ...good, expectedSize: size }).sizeOfPart
   t.same([guessed(1), guessed(5001)], [10 * MiB, 20 * MiB])
-  const equal = checkOptions({ ...good, expectedSize: size, equalParts: true }).sizes
+  const equal = checkOptions({ ...good, expectedSize: size, equalParts: true }).sizeOfPart
   t.same([equal(1), equal(10_000)], [10 * MiB, 10 * MiB])
 })
 

@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import t from 'tap'
 import { type Part, PartCutter } from '../../../lib/parts/cutter.js'
-import { partSizes } from '../../../lib/parts/sizes.js'
+import { planPartSizes } from '../../../lib/parts/sizes.js'
 import { bytes } from '../../support/bytes.js'
 import { gc } from '../../support/memory.js'
 
@@ -42,7 +42,7 @@ t.test('buffers stay within parts of the first size, or two of the present size,
   let most = 0
   const property = fc.asyncProperty(streams, async ({ partSize, maxParts, concurrency, size, chunks, next }) => {
     made = []
-    const sizes = partSizes(partSize, maxParts, false)
+    const sizes = planPartSizes(partSize, maxParts, false)
     const numbers = Array.from({ length: maxParts }, (_, i) => i + 1)
     let end = 0
     const ends = numbers.map((n) => (end += sizes(n)))

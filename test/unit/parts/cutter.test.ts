@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import chunker from 'stream-chunker'
 import t from 'tap'
 import { type Part, PartCutter } from '../../../lib/parts/cutter.js'
-import { partSizes } from '../../../lib/parts/sizes.js'
+import { planPartSizes } from '../../../lib/parts/sizes.js'
 import { bytes, MiB } from '../../support/bytes.js'
 
 type Text = [text: string, encoding: BufferEncoding]
@@ -23,7 +23,7 @@ function cut(
     parts.push(Buffer.from(part.body))
     part.release()
   }
-  const cutter = new PartCutter(partSizes(partSize, 1_000_000, true), 2, keep, { firstBytes })
+  const cutter = new PartCutter(planPartSizes(partSize, 1_000_000, true), 2, keep, { firstBytes })
   for (const write of writes) {
     const chunk = write instanceof Uint8Array ? write : Buffer.from(...write)
     const taken = write === chunk ? undefined : cutter.takeText(...(write as Text))
@@ -91,7 +91,7 @@ t.test('text is cut as its bytes are, in any encoding, with bytes between', asyn
     }),
     { numRuns: 500 },
   )
-  const cutter = new PartCutter(partSizes(200_000, 10, true), 2, () => {}, { firstBytes: 200_000 })
+  const cutter = new PartCutter(planPartSizes(200_000, 10, true), 2, () => {}, { firstBytes: 200_000 })
   t.equal(cutter.takeText('no buffer yet', 'utf8'), undefined)
   cutter.take(bytes(20_000))
   t.equal(cutter.takeText('é', 'utf8'), 2)
@@ -101,7 +101,7 @@ t.test('text is cut as its bytes are, in any encoding, with bytes between', asyn
 
 t.test('a full first part waits for one more byte; a later one does not', async (t) => {
   const parts: Part[] = []
-  const cutter = new PartCutter(partSizes(10, 100, true), 3, (part) => parts.push(part))
+  const cutter = new PartCutter(planPartSizes(10, 100, true), 3, (part) => parts.push(part))
   cutter.take(bytes(10))
   t.equal(parts.length, 0)
   cutter.take(bytes(1))
@@ -113,7 +113,7 @@ t.test('a full first part waits for one more byte; a later one does not', async 
 
 t.test('with every buffer out nothing is taken, until one comes back', async (t) => {
   const parts: Part[] = []
-  const cutter = new PartCutter(partSizes(10, 100, true), 3, (part) => parts.push(part))
+  const cutter = new PartCutter(planPartSizes(10, 100, true), 3, (part) => parts.push(part))
   t.ok(cutter.hasRoom)
   t.equal(cutter.take(bytes(100)), 30, 'three buffers')
   t.notOk(cutter.hasRoom)
@@ -128,20 +128,20 @@ t.test('with every buffer out nothing is taken, until one comes back', async (t)
 })
 
 t.test('a small first part takes little memory, and a known length takes exactly its own', async (t) => {
-  const small = new PartCutter(partSizes(8 * MiB, 10, true), 2, () => {})
+  const small = new PartCutter(planPartSizes(8 * MiB, 10, true), 2, () => {})
   small.take(bytes(100))
   t.equal(small.end()?.body.buffer.byteLength, 16 * 1024)
-  const known = new PartCutter(partSizes(8 * MiB, 10, true), 2, () => {}, { firstBytes: 12_345 })
+  const known = new PartCutter(planPartSizes(8 * MiB, 10, true), 2, () => {}, { firstBytes: 12_345 })
   known.take(bytes(100))
   t.equal(known.end()?.body.buffer.byteLength, 12_345)
-  const large = new PartCutter(partSizes(8 * MiB, 10, true), 2, () => {})
+  const large = new PartCutter(planPartSizes(8 * MiB, 10, true), 2, () => {})
   large.take(bytes(3 * MiB))
   t.equal(large.end()?.body.buffer.byteLength, 3 * MiB)
 })
 
 t.test('parts grow as the sizes say, and outgrown buffers are not used', async (t) => {
   const parts: number[] = []
-  const cutter = new PartCutter(partSizes(1, 6, false), 2, (part) => {
+  const cutter = new PartCutter(planPartSizes(1, 6, false), 2, (part) => {
     parts.push(part.body.length)
     part.release()
   })
@@ -154,7 +154,7 @@ t.test('parts grow as the sizes say, and outgrown buffers are not used', async (
 })
 
 t.test('where there can be no second part, the first is not cut', async (t) => {
-  const cutter = new PartCutter(partSizes(10, 1, false), 2, () => t.fail('a part was cut'))
+  const cutter = new PartCutter(planPartSizes(10, 1, false), 2, () => t.fail('a part was cut'))
   t.equal(cutter.take(bytes(10)), 10)
   t.throws(() => cutter.take(bytes(1)), { code: 'ERR_S3_TOO_MANY_PARTS', message: /longer than one part of 10 bytes/ })
 })
@@ -173,7 +173,7 @@ t.test('a part that no memory can hold is told, and how large it is', async (t) 
 })
 
 t.test('a dropped cutter holds no memory', async (t) => {
-  const cutter = new PartCutter(partSizes(10, 100, true), 3, (part) => part.release())
+  const cutter = new PartCutter(planPartSizes(10, 100, true), 3, (part) => part.release())
   cutter.take(bytes(25))
   cutter.drop()
   t.equal(cutter.end(), undefined)

@@ -1,7 +1,7 @@
 import { constants } from 'node:buffer'
 import fc from 'fast-check'
 import t from 'tap'
-import { MAX_PART_SIZE, MIN_PART_SIZE, partSizeFor, partSizes, partSizesOf } from '../../../lib/parts/sizes.js'
+import { inferPartSizes, MAX_PART_SIZE, MIN_PART_SIZE, planPartSizes, raisePartSize } from '../../../lib/parts/sizes.js'
 import { MiB } from '../../support/bytes.js'
 
 const GiB = 1024 * MiB
@@ -12,7 +12,7 @@ const total = (sizeOf: (n: number) => number, from: number, to: number): number 
 }
 
 t.test('half of the parts are equal, then they grow, first twofold and then with the bytes before them', async (t) => {
-  const sizeOf = partSizes(8 * MiB, 10_000, false)
+  const sizeOf = planPartSizes(8 * MiB, 10_000, false)
   t.equal(sizeOf(1), 8 * MiB)
   t.equal(sizeOf(5000), 8 * MiB)
   t.equal(sizeOf(5001), 16 * MiB)
@@ -28,7 +28,7 @@ t.test('no part is more than 10.2 times as large as a known length would need it
   const numbers = fc.integer({ min: 1, max: 10_000 })
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 16 * MiB }), numbers, (partSize, maxParts) => {
-      const sizeOf = partSizes(partSize, maxParts, false)
+      const sizeOf = planPartSizes(partSize, maxParts, false)
       let before = 0
       let last = 0
       for (let n = 1; n <= maxParts; n++) {
@@ -48,23 +48,23 @@ t.test('no part is more than 10.2 times as large as a known length would need it
 
 t.test('no part is larger than S3 or a Buffer takes', async (t) => {
   t.equal(MAX_PART_SIZE, Math.min(5 * GiB, constants.MAX_LENGTH))
-  t.equal(partSizes(3 * GiB, 20, false)(20), MAX_PART_SIZE)
+  t.equal(planPartSizes(3 * GiB, 20, false)(20), MAX_PART_SIZE)
 })
 
 t.test('few parts grow as many do', async (t) => {
-  const sizeOf = partSizes(1, 6, false)
+  const sizeOf = planPartSizes(1, 6, false)
   t.same([1, 2, 3, 4, 5, 6].map(sizeOf), [1, 1, 1, 2, 4, 8])
-  t.same([1, 2].map(partSizes(1, 2, false)), [1, 2])
+  t.same([1, 2].map(planPartSizes(1, 2, false)), [1, 2])
 })
 
 t.test('a single part does not grow', async (t) => {
-  const sizeOf = partSizes(7, 1, false)
+  const sizeOf = planPartSizes(7, 1, false)
   t.equal(sizeOf(1), 7)
   t.throws(() => sizeOf(2), { message: /^the stream is longer than one part of 7 bytes can hold, which is 7 bytes\. / })
 })
 
 t.test('equal parts stay equal', async (t) => {
-  t.equal(partSizes(7, 20, true)(20), 7)
+  t.equal(planPartSizes(7, 20, true)(20), 7)
 })
 
 t.test('past the last part there is an error that names the sizes', async (t) => {
@@ -72,15 +72,15 @@ t.test('past the last part there is an error that names the sizes', async (t) =>
     code: 'ERR_S3_TOO_MANY_PARTS',
     message: `the stream is longer than ${sizes} bytes. Raise partSize, or give ContentLength or expectedSize`,
   })
-  t.throws(() => partSizes(7, 20, true)(21), wrong('20 parts of 7 bytes can hold, which is 140'))
-  t.throws(() => partSizes(1, 6, false)(7), wrong('6 parts of 1 to 8 bytes can hold, which is 17'))
+  t.throws(() => planPartSizes(7, 20, true)(21), wrong('20 parts of 7 bytes can hold, which is 140'))
+  t.throws(() => planPartSizes(1, 6, false)(7), wrong('6 parts of 1 to 8 bytes can hold, which is 17'))
 })
 
 t.test('a known length chooses the smallest whole MiB that fits, and never less than was asked for', async (t) => {
-  t.equal(partSizeFor(0, 8 * MiB, 10_000), 8 * MiB)
-  t.equal(partSizeFor(80_000 * MiB, 8 * MiB, 10_000), 8 * MiB)
-  t.equal(partSizeFor(80_000 * MiB + 1, 8 * MiB, 10_000), 9 * MiB)
-  t.equal(partSizeFor(100 * GiB, 5 * MiB, 1000), 103 * MiB)
+  t.equal(raisePartSize(0, 8 * MiB, 10_000), 8 * MiB)
+  t.equal(raisePartSize(80_000 * MiB, 8 * MiB, 10_000), 8 * MiB)
+  t.equal(raisePartSize(80_000 * MiB + 1, 8 * MiB, 10_000), 9 * MiB)
+  t.equal(raisePartSize(100 * GiB, 5 * MiB, 1000), 103 * MiB)
 })
 
 t.test('stored parts tell how their upload was cut, whatever is missing, and where it ended', async (t) => {
@@ -93,13 +93,13 @@ t.test('stored parts tell how their upload was cut, whatever is missing, and whe
     end: fc.option(fc.integer({ min: 1, max: MIN_PART_SIZE - 1 })),
   })
   const told = fc.property(cut, ({ partSize, maxParts, equal, guess, numbers, end }) => {
-    const sizes = partSizes(partSize, maxParts, equal)
+    const sizes = planPartSizes(partSize, maxParts, equal)
     const stored = [...new Set([1, 2, ...numbers])]
       .filter((n) => n <= maxParts)
       .sort((a, b) => a - b)
       .map((PartNumber) => ({ PartNumber, size: sizes(PartNumber) }))
     if (end !== null) Object.assign(stored.at(-1) as object, { size: end })
-    const found = partSizesOf(stored, maxParts, guess)
+    const found = inferPartSizes(stored, maxParts, guess)
     const whole = end === null ? stored : stored.slice(0, -1)
     return whole.every(({ PartNumber, size }) => found?.(PartNumber) === size)
   })
@@ -110,17 +110,17 @@ t.test('stored parts that no upload is cut in are told', async (t) => {
   const of = (...sizes: number[]) => sizes.map((size, i) => ({ PartNumber: i + 1, size: size * MiB }))
   const irregular = /the stored parts are irregular: part 2 has 6291456 bytes, and should have 5242880$/
   for (const sizes of [of(5, 6, 5), of(8, 7, 8, 7), of(5, 6, 7), of(3, 8, 3)])
-    t.throws(() => partSizesOf(sizes, 10_000, false))
-  t.throws(() => partSizesOf(of(5, 6, 5), 10_000, false), { message: irregular })
-  t.throws(() => partSizesOf(of(1, 1), 10_000, false), {
+    t.throws(() => inferPartSizes(sizes, 10_000, false))
+  t.throws(() => inferPartSizes(of(5, 6, 5), 10_000, false), { message: irregular })
+  t.throws(() => inferPartSizes(of(1, 1), 10_000, false), {
     message: /part 1 has 1048576 bytes, and should have 5242880$/,
   })
-  t.throws(() => partSizesOf(of(5, 5), 1, false), { message: 'there is a part 2, and maxParts is 1' })
-  t.equal(partSizesOf(of(8, 3, 8), 10_000, false)?.(2), 8 * MiB)
-  t.equal(partSizesOf(of(8, 8, 3), 10_000, false)?.(3), 8 * MiB)
-  t.equal(partSizesOf(of(3, 8, 8), 10_000, false)?.(1), 8 * MiB)
-  t.equal(partSizesOf(of(0, 8), 10_000, false)?.(1), 8 * MiB)
-  t.equal(partSizesOf([], 10_000, false), undefined)
-  t.equal(partSizesOf(of(3), 10_000, false), undefined)
-  t.equal(partSizesOf(of(6), 10_000, false)?.(1), 6 * MiB)
+  t.throws(() => inferPartSizes(of(5, 5), 1, false), { message: 'there is a part 2, and maxParts is 1' })
+  t.equal(inferPartSizes(of(8, 3, 8), 10_000, false)?.(2), 8 * MiB)
+  t.equal(inferPartSizes(of(8, 8, 3), 10_000, false)?.(3), 8 * MiB)
+  t.equal(inferPartSizes(of(3, 8, 8), 10_000, false)?.(1), 8 * MiB)
+  t.equal(inferPartSizes(of(0, 8), 10_000, false)?.(1), 8 * MiB)
+  t.equal(inferPartSizes([], 10_000, false), undefined)
+  t.equal(inferPartSizes(of(3), 10_000, false), undefined)
+  t.equal(inferPartSizes(of(6), 10_000, false)?.(1), 6 * MiB)
 })
