@@ -3,12 +3,12 @@ import t from 'tap'
 import type { S3WritableError } from '../../lib/index.js'
 import { bytes, KiB, P } from '../support/bytes.js'
 import { denied } from '../support/fault-proxy.js'
-import { acknowledged, type Given, given } from '../support/given.js'
+import { type StreamWithFault, streamWithFault, untilAcknowledged } from '../support/scenario.js'
 import { head, s3Client, unfinishedUploads } from '../support/store.js'
 
 t.test('whatever is never answered, the end comes within its limit, and says what may be left', async (t) => {
-  const ends = async (operation: string, reach: (given: Given) => Promise<void>): Promise<void> => {
-    const all = await given(t, (seen) => (seen.operation === operation ? { do: 'swallow' } : undefined))
+  const ends = async (operation: string, reach: (given: StreamWithFault) => Promise<void>): Promise<void> => {
+    const all = await streamWithFault(t, (seen) => (seen.operation === operation ? { do: 'swallow' } : undefined))
     const { upload, Bucket } = all
     upload.on('error', () => {})
     await reach(all)
@@ -36,7 +36,7 @@ t.test('whatever is never answered, the end comes within its limit, and says wha
     }),
     ends('AbortMultipartUpload', async ({ upload }) => {
       upload.write(bytes(P + 1))
-      await acknowledged(upload, P)
+      await untilAcknowledged(upload, P)
     }),
     ends('CompleteMultipartUpload', async ({ upload, proxy }) => {
       upload.end(bytes(P + 1))
@@ -53,19 +53,21 @@ t.test('leavePartsOnError leaves the parts, and the error names the upload', asy
     await client.send(new AbortMultipartUploadCommand({ Bucket, Key: 'k', UploadId }))
     return Parts.length
   }
-  const byS3 = await given(t, ({ PartNumber }) => (PartNumber === 3 ? denied : undefined), { leavePartsOnError })
+  const byS3 = await streamWithFault(t, ({ PartNumber }) => (PartNumber === 3 ? denied : undefined), {
+    leavePartsOnError,
+  })
   byS3.upload.on('error', () => {})
   byS3.upload.write(bytes(2 * P + 1))
-  await acknowledged(byS3.upload, 2 * P)
+  await untilAcknowledged(byS3.upload, 2 * P)
   byS3.upload.end()
   const failure = await byS3.upload.done().catch((error: S3WritableError) => error)
   t.match(failure, { name: 'AccessDenied', PartNumber: 3, UploadId: byS3.upload.UploadId, cleanupError: undefined })
   t.equal(byS3.proxy.of('AbortMultipartUpload').length, 0)
   t.equal(await remove(byS3.Bucket, byS3.upload.UploadId), 2)
 
-  const bySource = await given(t, undefined, { leavePartsOnError })
+  const bySource = await streamWithFault(t, undefined, { leavePartsOnError })
   bySource.upload.write(bytes(P + 1))
-  await acknowledged(bySource.upload, P)
+  await untilAcknowledged(bySource.upload, P)
   bySource.upload.on('error', () => {})
   const error: Error & { UploadId?: string } = new Error('the disk is gone')
   bySource.upload.destroy(error)
@@ -73,7 +75,7 @@ t.test('leavePartsOnError leaves the parts, and the error names the upload', asy
   t.ok(error.UploadId)
   t.equal(await remove(bySource.Bucket, error.UploadId), 1)
 
-  const small = await given(t, undefined, { leavePartsOnError })
+  const small = await streamWithFault(t, undefined, { leavePartsOnError })
   small.upload.on('error', () => {})
   small.upload.write(bytes(KiB))
   const other: Error & { UploadId?: string } = new Error('enough')

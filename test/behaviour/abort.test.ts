@@ -1,17 +1,16 @@
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { s3Writable } from '../../lib/index.js'
-import { endedWell } from '../support/assertions.js'
+import { nothingIsLeft } from '../support/assertions.js'
 import { bytes, P } from '../support/bytes.js'
 import { deferred } from '../support/deferred.js'
-import { failing } from '../support/failing.js'
 import { denied, type Fault, type FaultProxy, faultProxy } from '../support/fault-proxy.js'
-import { given } from '../support/given.js'
+import { failedUpload, streamWithFault } from '../support/scenario.js'
 import { makeBucket, s3Client, unfinishedUploads } from '../support/store.js'
 
 t.test('an upload that fails while Create is on its way is aborted once Create has answered', async (t) => {
   const { promise: until, resolve: release } = deferred()
-  const { upload, proxy, Bucket } = await given(t, ({ operation }) =>
+  const { upload, proxy, Bucket } = await streamWithFault(t, ({ operation }) =>
     operation === 'CreateMultipartUpload' ? { do: 'hold', until } : undefined,
   )
   upload.on('error', () => {})
@@ -28,7 +27,7 @@ t.test('an upload that fails while Create is on its way is aborted once Create h
 
 t.test('parts that are listed after the abort are aborted again', async (t) => {
   const listed = '<ListPartsResult><Part><PartNumber>1</PartNumber></Part></ListPartsResult>'
-  const { proxy, Bucket } = await failing(t, ({ operation, attempt, PartNumber }) => {
+  const { proxy, Bucket } = await failedUpload(t, ({ operation, attempt, PartNumber }) => {
     if (PartNumber === 2) return denied
     return operation === 'ListParts' && attempt === 1 ? { do: 'answer', status: 200, body: listed } : undefined
   })
@@ -43,7 +42,7 @@ t.test('an upload is gone where its parts are an empty list, or where the store 
     { do: 'answer', status: 404, body: '<Error><Code>NoSuchKey</Code></Error>' },
   ]
   for (const answer of answers) {
-    const { proxy, Bucket, error } = await failing(t, ({ operation, PartNumber }) => {
+    const { proxy, Bucket, error } = await failedUpload(t, ({ operation, PartNumber }) => {
       if (PartNumber === 2) return denied
       return operation === 'ListParts' ? answer : undefined
     })
@@ -54,7 +53,7 @@ t.test('an upload is gone where its parts are an empty list, or where the store 
 })
 
 t.test('who may not list the parts aborts twice', async (t) => {
-  const { proxy, Bucket, error } = await failing(t, ({ operation, PartNumber }) => {
+  const { proxy, Bucket, error } = await failedUpload(t, ({ operation, PartNumber }) => {
     if (PartNumber === 2) return { ...denied, body: '<Error><Code>First</Code></Error>' }
     return operation === 'ListParts' ? denied : undefined
   })
@@ -73,7 +72,7 @@ async function removed(t: Test, { proxy, Bucket }: { proxy: FaultProxy; Bucket: 
 }
 
 t.test('an abort that fails hangs on the first error, and names the upload', async (t) => {
-  const result = await failing(t, ({ operation, PartNumber }) =>
+  const result = await failedUpload(t, ({ operation, PartNumber }) =>
     PartNumber === 2 || operation === 'AbortMultipartUpload' ? denied : undefined,
   )
   const { error } = result
@@ -111,7 +110,7 @@ t.test('an abort that fails hangs on a foreign error too, and is the error where
 
 t.test('a part that S3 stores after the abort is removed all the same', async (t) => {
   const { promise: until, resolve: release } = deferred()
-  const { upload, Bucket, proxy } = await given(t, ({ operation, PartNumber, attempt }) => {
+  const { upload, Bucket, proxy } = await streamWithFault(t, ({ operation, PartNumber, attempt }) => {
     if (PartNumber === 2 && operation === 'UploadPart') return { do: 'pass on late', until }
     // The first look is made to wait until the late part is on its way to the store.
     if (operation === 'AbortMultipartUpload' && attempt === 1) release()
@@ -119,9 +118,9 @@ t.test('a part that S3 stores after the abort is removed all the same', async (t
   })
   upload.on('error', () => {})
   upload.write(bytes(2 * P + 1))
-  await proxy.came({ operation: 'UploadPart', PartNumber: 2, whole: true })
+  await proxy.came({ operation: 'UploadPart', PartNumber: 2, complete: true })
   const error = new Error('enough')
   upload.destroy(error)
   await t.rejects(upload.done(), error)
-  await endedWell(t, Bucket, 'k')
+  await nothingIsLeft(t, Bucket, 'k')
 })

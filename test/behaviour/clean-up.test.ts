@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import t from 'tap'
 import { abortUpload, type S3WritableError, s3Writable } from '../../lib/index.js'
+import { failureOf } from '../support/assertions.js'
 import { bytes, P } from '../support/bytes.js'
-import { failureOf } from '../support/failure.js'
 import { s3Error, smallStore, xml } from '../support/small-store.js'
 
 const place = { Bucket: 'b', Key: 'k', partSize: P }

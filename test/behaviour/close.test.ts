@@ -5,7 +5,7 @@ import t from 'tap'
 import type { S3Writable } from '../../lib/index.js'
 import { bytes, KiB, P, sha256 } from '../support/bytes.js'
 import { denied } from '../support/fault-proxy.js'
-import { way } from '../support/scenario.js'
+import { scenario } from '../support/scenario.js'
 import { head, stored } from '../support/store.js'
 
 /** What `close` calls back with, and whether that was while it was called. */
@@ -18,7 +18,7 @@ async function closing(upload: S3Writable): Promise<unknown[]> {
 }
 
 t.test('close() ends the stream, and calls back once the object is there and the stream is closed', async (t) => {
-  const { upload, Bucket } = await way(t)
+  const { upload, Bucket } = await scenario(t)
   for (const size of [0, KiB, 2 * P + 1]) {
     const data = bytes(size)
     const stream = upload()
@@ -32,7 +32,7 @@ t.test('close() ends the stream, and calls back once the object is there and the
 })
 
 t.test('close() may come after end(), more than once, and without a callback', async (t) => {
-  const { upload } = await way(t)
+  const { upload } = await scenario(t)
   const ended = upload()
   ended.end('x')
   t.same(await Promise.all([closing(ended), closing(ended)]), [[], []])
@@ -43,7 +43,7 @@ t.test('close() may come after end(), more than once, and without a callback', a
 })
 
 t.test('close() calls back with what the stream fails with, which is told to nobody else', async (t) => {
-  const { upload, fails } = await way(t, { fault: ({ PartNumber }) => (PartNumber === 1 ? denied : undefined) })
+  const { upload, fails } = await scenario(t, { fault: ({ PartNumber }) => (PartNumber === 1 ? denied : undefined) })
   const stream = upload()
   stream.write(bytes(P + 1))
   const expected = { name: 'AccessDenied', PartNumber: 1 }
@@ -53,7 +53,7 @@ t.test('close() calls back with what the stream fails with, which is told to nob
 })
 
 t.test('close() calls back with an error where the stream is destroyed, before it or after', async (t) => {
-  const { upload, Bucket } = await way(t)
+  const { upload, Bucket } = await scenario(t)
   const code = /^ERR_STREAM_(PREMATURE_CLOSE|DESTROYED)$/
   for (const end of [true, false]) {
     const destroyed = upload()
@@ -75,7 +75,7 @@ t.test('close() calls back with an error where the stream is destroyed, before i
 })
 
 t.test('a stream that has close() is any other Writable to Node', async (t) => {
-  const { upload, Bucket } = await way(t)
+  const { upload, Bucket } = await scenario(t)
   await pipeline(Readable.from(['pipeline']), upload({ Key: 'pipeline' }))
   const web = Writable.toWeb(upload({ Key: 'web' })).getWriter()
   await web.write(Buffer.from('toWeb'))

@@ -4,12 +4,12 @@ import t from 'tap'
 import { s3Writable } from '../../lib/index.js'
 import { bytes, P } from '../support/bytes.js'
 import { deferred } from '../support/deferred.js'
-import { failing } from '../support/failing.js'
 import { denied, faultProxy } from '../support/fault-proxy.js'
+import { failedUpload } from '../support/scenario.js'
 import { makeBucket, s3Client, unfinishedUploads } from '../support/store.js'
 
 t.test('a part that fails ends the upload: the first error stays, and nothing is left', async (t) => {
-  const { error, Bucket, proxy } = await failing(t, ({ PartNumber }) => (PartNumber === 2 ? denied : undefined))
+  const { error, Bucket, proxy } = await failedUpload(t, ({ PartNumber }) => (PartNumber === 2 ? denied : undefined))
   t.match(error, {
     name: 'AccessDenied',
     code: 'ERR_S3_REQUEST',
@@ -24,7 +24,7 @@ t.test('a part that fails ends the upload: the first error stays, and nothing is
 })
 
 t.test('a part that is answered without an ETag fails that part', async (t) => {
-  const { error, Bucket } = await failing(t, ({ PartNumber }) =>
+  const { error, Bucket } = await failedUpload(t, ({ PartNumber }) =>
     PartNumber === 2 ? { do: 'set header', header: 'etag' } : undefined,
   )
   t.match(error, {
@@ -36,7 +36,7 @@ t.test('a part that is answered without an ETag fails that part', async (t) => {
 })
 
 t.test('a part that S3 stored with another checksum fails that part', async (t) => {
-  const { error, Bucket } = await failing(t, ({ PartNumber }) =>
+  const { error, Bucket } = await failedUpload(t, ({ PartNumber }) =>
     PartNumber === 2 ? { do: 'set header', header: 'x-amz-checksum-crc32', value: 'AAAAAA==' } : undefined,
   )
   t.match(error, {
@@ -49,7 +49,7 @@ t.test('a part that S3 stored with another checksum fails that part', async (t) 
 
 t.test('an upload that S3 opens without a name is an error', async (t) => {
   const unnamed = '<InitiateMultipartUploadResult/>'
-  const { error } = await failing(t, ({ operation }) =>
+  const { error } = await failedUpload(t, ({ operation }) =>
     operation === 'CreateMultipartUpload' ? { do: 'answer', status: 200, body: unnamed } : undefined,
   )
   t.match(error, { code: 'ERR_S3_INTEGRITY', message: /answered without an UploadId/ })

@@ -4,14 +4,14 @@ import { pipeline } from 'node:stream/promises'
 import t from 'tap'
 import { hashAtOnce } from '../../lib/checksums/hash.js'
 import { MiB, zeros } from '../support/bytes.js'
-import { way } from '../support/scenario.js'
+import { scenario } from '../support/scenario.js'
 import { head } from '../support/store.js'
 
 const LARGE = 2049 * MiB
 const source = (size: number) => zeros(size, 4 * MiB)
 
 t.test('a part over 2 GiB is signed over http, and found again where the answer has no ETag', async (t) => {
-  const { upload, proxy, Bucket } = await way(t, {
+  const { upload, proxy, Bucket } = await scenario(t, {
     fault: ({ operation }) => (operation === 'PutObject' ? { do: 'set header', header: 'etag' } : undefined),
   })
   const stream = upload({ partSize: LARGE })
@@ -22,7 +22,7 @@ t.test('a part over 2 GiB is signed over http, and found again where the answer 
 })
 
 t.test('a part over 2 GiB has its SHA-256', async (t) => {
-  const { upload, proxy, Bucket } = await way(t)
+  const { upload, proxy, Bucket } = await scenario(t)
   const stream = upload({ partSize: LARGE, ChecksumAlgorithm: 'SHA256', unsignedPayload: true, concurrency: 1 })
   await pipeline(source(LARGE + 1), stream)
   t.match(stream.result, { size: LARGE + 1, parts: 2, ChecksumSHA256: /=-2$/ })

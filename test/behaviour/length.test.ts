@@ -5,7 +5,7 @@ import t from 'tap'
 import { s3Writable } from '../../lib/index.js'
 import { bytes, KiB, MiB, P, pieces, sha256, zeros } from '../support/bytes.js'
 import { faultProxy } from '../support/fault-proxy.js'
-import { way } from '../support/scenario.js'
+import { scenario } from '../support/scenario.js'
 import { head, makeBucket, s3Client, stored, unfinishedUploads } from '../support/store.js'
 
 t.test('a stream of another length than ContentLength publishes nothing', async (t) => {
@@ -88,7 +88,7 @@ t.test('when the parts run out the error comes at that byte, and names the sizes
 t.test(
   'where the store takes one part, a stream that is longer than it fails at that byte, and nothing is begun',
   async (t) => {
-    const { upload, proxy, fails } = await way(t)
+    const { upload, proxy, fails } = await scenario(t)
     await fails(pipeline(zeros(P + 1), upload({ maxParts: 1 })), {
       code: 'ERR_S3_TOO_MANY_PARTS',
       message: /the stream is longer than one part of 5242880 bytes can hold/,

@@ -1,7 +1,7 @@
 import { CreateMultipartUploadCommand } from '@aws-sdk/client-s3'
 import t, { type Test } from 'tap'
 import { abortUpload, listParts, listUploads, s3Writable } from '../../lib/index.js'
-import { failureOf } from '../support/failure.js'
+import { failureOf } from '../support/assertions.js'
 import { type Asked, type SmallStore, smallStore, xml } from '../support/small-store.js'
 import { isMinio, makeBucket, s3Client } from '../support/store.js'
 

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { endedWell } from '../support/assertions.js'
+import { nothingIsLeft } from '../support/assertions.js'
 import { denied, faultProxy } from '../support/fault-proxy.js'
 import { blocks, program } from '../support/pages.js'
 import { runProgram } from '../support/run-program.js'
@@ -37,6 +37,6 @@ for (const [i, { code: block }] of loops.entries()) {
     t.match(stderr, /S3WritableError: s3:\/\/.*: UploadPart 1 failed\. AccessDenied: Denied/)
     t.notMatch(stderr, /Unhandled 'error' event/)
     const Key = /\bKey: '(.*?)'/.exec(block)?.[1] as string
-    await endedWell(t, Bucket, Key)
+    await nothingIsLeft(t, Bucket, Key)
   })
 }

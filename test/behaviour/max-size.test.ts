@@ -2,17 +2,16 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import t from 'tap'
 import { resumePoint } from '../../lib/index.js'
-import { endedWell } from '../support/assertions.js'
+import { failureOf, nothingIsLeft } from '../support/assertions.js'
 import { bytes, KiB, MiB, P, sha256, zeros } from '../support/bytes.js'
-import { failureOf } from '../support/failure.js'
-import { way } from '../support/scenario.js'
+import { scenario } from '../support/scenario.js'
 import { stored } from '../support/store.js'
-import { begun, nths } from '../support/unfinished-upload.js'
+import { nths, unfinishedUpload } from '../support/unfinished-upload.js'
 
 const total = (seen: { length: number }[]): number => seen.reduce((sum, { length }) => sum + length, 0)
 
 t.test('a stream that grows past maxSize publishes nothing, and sends none of what is beyond', async (t) => {
-  const { upload, proxy, Bucket, fails } = await way(t)
+  const { upload, proxy, Bucket, fails } = await scenario(t)
   for (const maxSize of [0, KiB, P, 12 * MiB]) {
     const inPieces = () => pipeline(zeros(maxSize + 1), upload({ maxSize }))
     const atOnce = () =>
@@ -27,11 +26,11 @@ t.test('a stream that grows past maxSize publishes nothing, and sends none of wh
       t.equal(proxy.of('CompleteMultipartUpload').length + proxy.of('PutObject').length, 0)
     }
   }
-  await endedWell(t, Bucket, 'k')
+  await nothingIsLeft(t, Bucket, 'k')
 })
 
 t.test('a stream of at most maxSize is published', async (t) => {
-  const { upload, Bucket } = await way(t)
+  const { upload, Bucket } = await scenario(t)
   for (const maxSize of [0, KiB, P, 12 * MiB]) {
     const data = bytes(maxSize)
     await pipeline(Readable.from([data]), upload({ maxSize }))
@@ -46,7 +45,7 @@ t.test('it fails at the byte that is one too many, of text too, and not at its e
     ['x'.repeat(98), 'é!'],
     ['€'.repeat(33), '€'],
   ] as const) {
-    const { upload, proxy } = await way(t)
+    const { upload, proxy } = await scenario(t)
     const stream = upload({ maxSize: 100 })
     stream.on('error', () => {})
     const write = (chunk: string | Buffer) => new Promise((resolve) => stream.write(chunk, resolve))
@@ -58,15 +57,15 @@ t.test('it fails at the byte that is one too many, of text too, and not at its e
 })
 
 t.test('an exact length that is not kept is named, with a maxSize too', async (t) => {
-  const { upload, fails } = await way(t)
+  const { upload, fails } = await scenario(t)
   const sent = pipeline(Readable.from([bytes(11)]), upload({ ContentLength: 5, maxSize: 10 }))
   await fails(sent, { code: 'ERR_S3_LENGTH', message: /ContentLength is 5, but the stream has 11 or more bytes/ })
 })
 
 t.test('the bytes before a resume point count', async (t) => {
-  const { upload, client, Bucket } = await way(t)
+  const { upload, client, Bucket } = await scenario(t)
   const data = bytes(2 * P + 100)
-  const UploadId = await begun(client, Bucket, nths(data, 1, 2))
+  const UploadId = await unfinishedUpload(client, Bucket, nths(data, 1, 2))
   const point = await resumePoint({ client, Bucket, Key: 'k' })
   const rest = data.subarray(point.offset)
   const short = upload({ resume: point, maxSize: data.length - 1, leavePartsOnError: true })

@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import t from 'tap'
 import { s3Writable } from '../../lib/index.js'
+import { failureOf } from '../support/assertions.js'
 import { KiB, MiB, P, zeros } from '../support/bytes.js'
-import { failureOf } from '../support/failure.js'
 import { denied, type Fault, faultProxy } from '../support/fault-proxy.js'
-import { held, heldSince } from '../support/memory.js'
-import type { Seen } from '../support/recorded-request.js'
+import { heldBytes, heldBytesSince } from '../support/memory.js'
+import type { RecordedRequest } from '../support/recorded-request.js'
 import { runProgram, s3Env } from '../support/run-program.js'
 import { head, makeBucket, s3Client } from '../support/store.js'
 
@@ -78,7 +78,7 @@ t.test('where there is no memory for a part, the error says so, and how much was
   t.equal(await head(Bucket, 'k'), undefined)
 })
 
-type Faulty = (seen: Seen) => Fault | undefined
+type Faulty = (seen: RecordedRequest) => Fault | undefined
 const on =
   (operation: string, fault: Fault): Faulty =>
   (seen) =>
@@ -113,14 +113,14 @@ for (const [what, fault, size = 3 * P] of FAULTS) {
     const client = s3Client(t, { endpoint: proxy.url, maxAttempts: 2 })
     const Bucket = await makeBucket(t)
     const kept: unknown[] = []
-    const before = await held()
+    const before = await heldBytes()
     for (let i = 0; i < 3; i++) {
       const upload = s3Writable({ client, Bucket, Key: 'k', partSize: P, stallTimeout: 500 })
       kept.push(upload, await failureOf(pipeline(zeros(size), upload)))
     }
     // A connection that is kept for the next request holds the last one.
     client.destroy()
-    const more = await heldSince(before, P)
+    const more = await heldBytesSince(before, P)
     t.ok(more < P, `${Math.round(more / KiB)} KiB are held`)
     t.equal(kept.length, 6)
   })
@@ -129,9 +129,9 @@ for (const [what, fault, size = 3 * P] of FAULTS) {
 t.test('where the parts run out, the stream fails, and its error holds no part', async (t) => {
   const client = s3Client(t)
   const Bucket = await makeBucket(t)
-  const before = await held()
+  const before = await heldBytes()
   const upload = s3Writable({ client, Bucket, Key: 'k', partSize: P, maxParts: 1 })
   const error = await failureOf(pipeline(zeros(2 * P), upload))
   t.match(error, { code: 'ERR_S3_TOO_MANY_PARTS' })
-  t.ok((await heldSince(before, P)) < P)
+  t.ok((await heldBytesSince(before, P)) < P)
 })

@@ -6,9 +6,9 @@ import { runInNewContext } from 'node:vm'
 import { CompleteMultipartUploadCommand, CreateMultipartUploadCommand, UploadPartCommand } from '@aws-sdk/client-s3'
 import t from 'tap'
 import { listParts, listUploads, type S3WritableError, s3Writable } from '../../lib/index.js'
+import { failureOf } from '../support/assertions.js'
 import { bytes, KiB, MiB, P } from '../support/bytes.js'
-import { failureOf } from '../support/failure.js'
-import { way } from '../support/scenario.js'
+import { scenario } from '../support/scenario.js'
 import { smallStore } from '../support/small-store.js'
 import { s3Client } from '../support/store.js'
 
@@ -27,7 +27,7 @@ const place = { Bucket: 'b', Key: 'k', partSize: P }
 const SIZES = { PutObject: bytes(KiB), CreateMultipartUpload: bytes(P + 1) }
 
 t.test('what was sent can be read from each command afterwards, the body aside', async (t) => {
-  const { client, Bucket, upload } = await way(t)
+  const { client, Bucket, upload } = await scenario(t)
   const commands: { input: Record<string, unknown> }[] = []
   const { send } = client
   client.send = ((command: { input: Record<string, unknown> }, ...rest: unknown[]) => {

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { AbortMultipartUploadCommand } from '@aws-sdk/client-s3'
 import t, { type Test } from 'tap'
-import { endedWell } from '../support/assertions.js'
+import { nothingIsLeft } from '../support/assertions.js'
 import { denied, type Fault, faultProxy } from '../support/fault-proxy.js'
-import type { Seen } from '../support/recorded-request.js'
+import type { RecordedRequest } from '../support/recorded-request.js'
 import { plainEnv, runProgram } from '../support/run-program.js'
 import { endpoint, head, makeBucket, s3Client, unfinishedUploads } from '../support/store.js'
 
@@ -16,7 +16,7 @@ const PROGRAM = join(import.meta.dirname, '../support/programs/upload-and-exit.t
 async function ending(
   t: Test,
   what: string,
-  fault: (seen: Seen) => Fault | undefined = () => undefined,
+  fault: (seen: RecordedRequest) => Fault | undefined = () => undefined,
 ): Promise<{ ended: string; Bucket: string }> {
   const proxy = await faultProxy(t, { fault })
   const Bucket = await makeBucket(t)
@@ -48,7 +48,7 @@ for (const [what, message] of Object.entries(FAILURES)) {
   t.test(`where ${what}, the process goes on, ends by itself, and leaves nothing`, async (t) => {
     const { ended, Bucket } = await ending(t, what)
     t.match(ended, message)
-    await endedWell(t, Bucket, 'k')
+    await nothingIsLeft(t, Bucket, 'k')
   })
 }
 
@@ -57,7 +57,7 @@ t.test(
   async (t) => {
     const { ended, Bucket } = await ending(t, 'the client is destroyed')
     if (ended === 'finished') t.ok(await head(Bucket, 'k'))
-    else await endedWell(t, Bucket, 'k')
+    else await nothingIsLeft(t, Bucket, 'k')
   },
 )
 

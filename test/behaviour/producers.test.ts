@@ -6,12 +6,11 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import t from 'tap'
-import { endedWell } from '../support/assertions.js'
+import { failureOf, nothingIsLeft } from '../support/assertions.js'
 import { bytes, KiB, MiB, P, sha256, zeros } from '../support/bytes.js'
 import { deferred } from '../support/deferred.js'
-import { failureOf } from '../support/failure.js'
 import { denied } from '../support/fault-proxy.js'
-import { way } from '../support/scenario.js'
+import { scenario } from '../support/scenario.js'
 import { stored } from '../support/store.js'
 
 /** Fails what it ends with, unless the producer ended with 0. */
@@ -25,7 +24,7 @@ function exitOf(child: ChildProcess): () => Promise<void> {
 
 for (const script of ['head -c 7000000 /dev/zero; exit 3', 'exit 3']) {
   t.test(`beforeComplete tells a producer that fails from one that ends: ${script}`, async (t) => {
-    const { upload, fails } = await way(t)
+    const { upload, fails } = await scenario(t)
     const child = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'inherit'] })
     await fails(pipeline(child.stdout, upload({ beforeComplete: exitOf(child) })), {
       message: 'the producer ended with code 3',
@@ -34,7 +33,7 @@ for (const script of ['head -c 7000000 /dev/zero; exit 3', 'exit 3']) {
 }
 
 t.test('a producer that never ends is ended by a destination that fails, and the error is S3’s', async (t) => {
-  const { upload, fails } = await way(t, {
+  const { upload, fails } = await scenario(t, {
     fault: ({ operation }) => (operation === 'CreateMultipartUpload' ? denied : undefined),
   })
   const child = spawn('cat', ['/dev/zero'], { stdio: ['ignore', 'pipe', 'inherit'] })
@@ -45,7 +44,7 @@ t.test('a producer that never ends is ended by a destination that fails, and the
 })
 
 t.test('an HTTP client that goes away in the middle publishes nothing', async (t) => {
-  const { upload, fails } = await way(t)
+  const { upload, fails } = await scenario(t)
   const { promise: came, resolve } = deferred()
   const server = createServer((request) => {
     const sent = pipeline(request, upload())
@@ -61,7 +60,7 @@ t.test('an HTTP client that goes away in the middle publishes nothing', async (t
 })
 
 t.test('a file is sent as it is read: behind a link, from an offset on, or without an end of its own', async (t) => {
-  const { upload, Bucket } = await way(t)
+  const { upload, Bucket } = await scenario(t)
   const data = bytes(2 * P + 7)
   const folder = t.testdir()
   writeFileSync(join(folder, 'file'), data)
@@ -76,7 +75,7 @@ t.test('a file is sent as it is read: behind a link, from an offset on, or witho
 })
 
 t.test('lines that trickle are one PutObject at the end', async (t) => {
-  const { upload, Bucket, proxy } = await way(t)
+  const { upload, Bucket, proxy } = await scenario(t)
   const log = upload()
   for (let i = 0; i < 100; i++) {
     log.write(`line ${i}\n`)
@@ -93,7 +92,7 @@ t.test('lines that trickle are one PutObject at the end', async (t) => {
 })
 
 t.test('a loop of write and drain ends with the error of a part that fails', async (t) => {
-  const { upload, fails } = await way(t, { fault: ({ PartNumber }) => (PartNumber === 1 ? denied : undefined) })
+  const { upload, fails } = await scenario(t, { fault: ({ PartNumber }) => (PartNumber === 1 ? denied : undefined) })
   const stream = upload()
   const endless = async (): Promise<void> => {
     for (;;) if (!stream.write(bytes(64 * KiB))) await once(stream, 'drain')
@@ -102,7 +101,7 @@ t.test('a loop of write and drain ends with the error of a part that fails', asy
 })
 
 t.test('an exception in the producer is the error, the very same object', async (t) => {
-  const { upload, fails } = await way(t)
+  const { upload, fails } = await scenario(t)
   const error = Object.freeze(new TypeError('x is not a function'))
   const source = Readable.from(
     (async function* () {
@@ -114,7 +113,7 @@ t.test('an exception in the producer is the error, the very same object', async 
 })
 
 t.test('two uploads on one controller are both aborted', async (t) => {
-  const { upload, Bucket, proxy } = await way(t)
+  const { upload, Bucket, proxy } = await scenario(t)
   const controller = new AbortController()
   const uploads = ['one', 'two'].map((Key) => upload({ Key, signal: controller.signal }))
   const sent = uploads.map((upload) => failureOf(pipeline(new Readable({ read() {} }), upload)))
@@ -122,12 +121,12 @@ t.test('two uploads on one controller are both aborted', async (t) => {
   await Promise.all(uploads.map((upload) => once(upload, 'progress')))
   controller.abort()
   for (const error of await Promise.all(sent)) t.match(error, { name: 'AbortError' })
-  for (const Key of ['one', 'two']) await endedWell(t, Bucket, Key)
+  for (const Key of ['one', 'two']) await nothingIsLeft(t, Bucket, Key)
   t.equal(proxy.of('AbortMultipartUpload').length, 2)
 })
 
 t.test('two uploads to one key at once do not mix: the object is the one or the other', async (t) => {
-  const { upload, Bucket } = await way(t)
+  const { upload, Bucket } = await scenario(t)
   const both = [bytes(3 * P, 1), bytes(3 * P, 2)]
   const uploads = both.map((data) => {
     const stream = upload()
@@ -140,7 +139,7 @@ t.test('two uploads to one key at once do not mix: the object is the one or the 
 })
 
 t.test('a source that is endless, of which only the start is piped, is its start', async (t) => {
-  const { upload, Bucket } = await way(t)
+  const { upload, Bucket } = await scenario(t)
   await pipeline(
     zeros(1024 * MiB),
     async function* (source: AsyncIterable<Buffer>) {

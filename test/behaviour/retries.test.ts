@@ -5,8 +5,8 @@ import t from 'tap'
 import type { S3WritableProgress } from '../../lib/index.js'
 import { bytes, KiB, MiB, P, pieces, sha256, zeros } from '../support/bytes.js'
 import { denied, type Fault } from '../support/fault-proxy.js'
-import type { Seen } from '../support/recorded-request.js'
-import { type Way, way } from '../support/scenario.js'
+import type { RecordedRequest } from '../support/recorded-request.js'
+import { type Scenario, scenario } from '../support/scenario.js'
 import { accessKeyId, secretAccessKey, stored, unfinishedUploads } from '../support/store.js'
 
 const DATA = bytes(4 * P + 1)
@@ -16,22 +16,22 @@ const failing = (status: number, Code: string): Fault => ({
   body: `<Error><Code>${Code}</Code><Message>For now</Message></Error>`,
 })
 
-async function isWhole({ Bucket }: Way, data = DATA): Promise<void> {
+async function isWhole({ Bucket }: Scenario, data = DATA): Promise<void> {
   t.same(await stored(Bucket, 'k'), { sha256: sha256(data), size: data.length })
   t.same(await unfinishedUploads(Bucket), [])
 }
 
 t.test('a part that is broken off twice is sent again, and the object is whole', async (t) => {
-  const fault = ({ PartNumber, attempt }: Seen): Fault | undefined =>
+  const fault = ({ PartNumber, attempt }: RecordedRequest): Fault | undefined =>
     PartNumber === 3 && attempt < 3 ? { do: 'reset', after: MiB } : undefined
-  const all = await way(t, { fault, config: { maxAttempts: 3 } })
+  const all = await scenario(t, { fault, config: { maxAttempts: 3 } })
   await pipeline(Readable.from([DATA]), all.upload())
   await isWhole(all)
   t.equal(all.proxy.of('UploadPart').length, 7)
 })
 
 t.test('a part that is broken off every time is the error, and no object is asked for', async (t) => {
-  const { upload, fails, proxy } = await way(t, {
+  const { upload, fails, proxy } = await scenario(t, {
     fault: ({ PartNumber }) => (PartNumber === 3 ? { do: 'reset', after: MiB } : undefined),
   })
   await fails(pipeline(zeros(DATA.length), upload()), { PartNumber: 3, cause: { code: 'ECONNRESET' } })
@@ -46,7 +46,7 @@ for (const [operation, PartNumber] of [
 ] as const) {
   const what = PartNumber === undefined ? operation : `${operation} ${PartNumber}`
   t.test(`${what} that S3 fails every time leaves nothing`, async (t) => {
-    const { upload, fails } = await way(t, {
+    const { upload, fails } = await scenario(t, {
       fault: (seen) =>
         seen.operation === operation && seen.PartNumber === PartNumber ? failing(500, 'InternalError') : undefined,
     })
@@ -60,9 +60,9 @@ for (const [operation, PartNumber] of [
 
 t.test('503 SlowDown on two of three requests for a part is passed, given five attempts', async (t) => {
   let asked = 0
-  const fault = ({ operation }: Seen): Fault | undefined =>
+  const fault = ({ operation }: RecordedRequest): Fault | undefined =>
     operation === 'UploadPart' && ++asked % 3 !== 0 ? failing(503, 'SlowDown') : undefined
-  const all = await way(t, { fault, config: { maxAttempts: 5 } })
+  const all = await scenario(t, { fault, config: { maxAttempts: 5 } })
   await pipeline(Readable.from([DATA]), all.upload({ concurrency: 1 }))
   await isWhole(all)
   t.equal(all.proxy.of('UploadPart').length, 15)
@@ -71,7 +71,7 @@ t.test('503 SlowDown on two of three requests for a part is passed, given five a
 t.test(
   '503 SlowDown on every request for a part is the error, after as many attempts as the client makes',
   async (t) => {
-    const { upload, fails, proxy } = await way(t, {
+    const { upload, fails, proxy } = await scenario(t, {
       fault: ({ operation }) => (operation === 'UploadPart' ? failing(503, 'SlowDown') : undefined),
       config: { maxAttempts: 3 },
     })
@@ -82,7 +82,7 @@ t.test(
 )
 
 t.test('several parts that fail at once are one error and one abort', async (t) => {
-  const { upload, fails, proxy } = await way(t, {
+  const { upload, fails, proxy } = await scenario(t, {
     fault: ({ operation }) => (operation === 'UploadPart' ? denied : undefined),
   })
   await fails(pipeline(zeros(DATA.length), upload()), { name: 'AccessDenied', operation: 'UploadPart' })
@@ -90,7 +90,7 @@ t.test('several parts that fail at once are one error and one abort', async (t) 
 })
 
 t.test('every write is called back when the first part fails and others wait their turn', async (t) => {
-  const { upload, fails } = await way(t, { fault: ({ PartNumber }) => (PartNumber === 1 ? denied : undefined) })
+  const { upload, fails } = await scenario(t, { fault: ({ PartNumber }) => (PartNumber === 1 ? denied : undefined) })
   const stream = upload({ concurrency: 1 })
   stream.on('error', () => {})
   let called = 0
@@ -102,7 +102,7 @@ t.test('every write is called back when the first part fails and others wait the
 t.test(
   'a part is sent once it is whole in memory, however long its source pauses and whatever drops idle sockets',
   async (t) => {
-    const all = await way(t, { dropIdle: true, config: { maxAttempts: 3 } })
+    const all = await scenario(t, { dropIdle: true, config: { maxAttempts: 3 } })
     const slow = Readable.from(
       (async function* () {
         for (const piece of pieces(DATA, () => P - 64 * KiB)) {
@@ -114,7 +114,7 @@ t.test(
     )
     await pipeline(slow, all.upload({ concurrency: 1 }))
     await isWhole(all)
-    for (const { headers, length, whole } of all.proxy.of('UploadPart')) {
+    for (const { headers, length, complete: whole } of all.proxy.of('UploadPart')) {
       if (whole) t.equal(Number(headers['content-length']), length)
     }
     t.ok(all.proxy.connections() > 5, 'it had to connect again and again')
@@ -128,14 +128,14 @@ t.test('credentials that expire are asked of their provider again, and the uploa
     secretAccessKey,
     expiration: new Date(Date.now() + 1000 * ++given),
   })
-  const all = await way(t, { config: { credentials: credentials as never } })
+  const all = await scenario(t, { config: { credentials: credentials as never } })
   await pipeline(Readable.from([DATA]), all.upload({ concurrency: 1 }))
   await isWhole(all)
   t.ok(given > 1, `the provider was asked ${given} times`)
 })
 
 t.test('credentials that expire and stay are an error that says so', async (t) => {
-  const { upload, fails } = await way(t, {
+  const { upload, fails } = await scenario(t, {
     fault: ({ PartNumber }) => ((PartNumber ?? 0) > 2 ? failing(400, 'ExpiredToken') : undefined),
   })
   await fails(pipeline(zeros(DATA.length), upload()), {
@@ -146,9 +146,9 @@ t.test('credentials that expire and stay are an error that says so', async (t) =
 })
 
 t.test('progress never falls and ends at the size, though a part is sent three times', async (t) => {
-  const fault = ({ PartNumber, attempt }: Seen): Fault | undefined =>
+  const fault = ({ PartNumber, attempt }: RecordedRequest): Fault | undefined =>
     PartNumber === 2 && attempt < 3 ? { do: 'reset', after: 3 * MiB } : undefined
-  const all = await way(t, { fault, config: { maxAttempts: 3 } })
+  const all = await scenario(t, { fault, config: { maxAttempts: 3 } })
   const told: S3WritableProgress[] = []
   await pipeline(
     Readable.from([DATA]),
@@ -170,7 +170,7 @@ for (const [operation, trouble] of [
   ['ListParts', failing(500, 'InternalError')],
 ] as const) {
   t.test(`${operation} that meets ${trouble.do} is tried again, also for a client that tries once`, async (t) => {
-    const { upload, fails, proxy } = await way(t, {
+    const { upload, fails, proxy } = await scenario(t, {
       fault: (seen) => {
         if (seen.PartNumber === 2) return denied
         return seen.operation === operation && seen.attempt < 3 ? trouble : undefined

@@ -3,10 +3,10 @@ import { pipeline } from 'node:stream/promises'
 import { inspect } from 'node:util'
 import t from 'tap'
 import { s3Writable } from '../../lib/index.js'
+import { failureOf } from '../support/assertions.js'
 import { KiB, P, zeros } from '../support/bytes.js'
-import { failureOf } from '../support/failure.js'
 import { denied, type Fault, faultProxy } from '../support/fault-proxy.js'
-import type { Seen } from '../support/recorded-request.js'
+import type { RecordedRequest } from '../support/recorded-request.js'
 import { accessKeyId, makeBucket, s3Client } from '../support/store.js'
 
 const secretAccessKey = 'a-secret-that-nobody-may-see'
@@ -15,11 +15,11 @@ const SSECustomerKey = createHash('sha256').update('a customer key').digest()
 
 const on =
   (operation: string, fault: Fault) =>
-  (seen: Seen): Fault | undefined =>
+  (seen: RecordedRequest): Fault | undefined =>
     seen.operation === operation ? fault : answered(seen)
 
 /** In S3's place, which knows neither this secret nor this token. */
-function answered({ operation, PartNumber }: Seen): Fault {
+function answered({ operation, PartNumber }: RecordedRequest): Fault {
   const ok = (body: string): Fault => ({ do: 'answer', status: 200, body })
   if (operation === 'CreateMultipartUpload') {
     return ok('<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>')
@@ -28,11 +28,11 @@ function answered({ operation, PartNumber }: Seen): Fault {
   return { do: 'answer', status: 404, body: '<Error><Code>NoSuchUpload</Code></Error>' }
 }
 
-const FAULTS: Record<string, (seen: Seen) => Fault> = {}
+const FAULTS: Record<string, (seen: RecordedRequest) => Fault> = {}
 for (const operation of ['PutObject', 'CreateMultipartUpload', 'UploadPart', 'CompleteMultipartUpload']) {
-  FAULTS[`${operation} is refused`] = on(operation, denied) as (seen: Seen) => Fault
-  FAULTS[`${operation} is broken off`] = on(operation, { do: 'reset', after: 0 }) as (seen: Seen) => Fault
-  FAULTS[`${operation} stands still`] = on(operation, { do: 'ignore' }) as (seen: Seen) => Fault
+  FAULTS[`${operation} is refused`] = on(operation, denied) as (seen: RecordedRequest) => Fault
+  FAULTS[`${operation} is broken off`] = on(operation, { do: 'reset', after: 0 }) as (seen: RecordedRequest) => Fault
+  FAULTS[`${operation} stands still`] = on(operation, { do: 'ignore' }) as (seen: RecordedRequest) => Fault
 }
 /** As AWS answers a wrong signature, and a wrong token; some stores have it all in the message. */
 for (const operation of ['PutObject', 'CreateMultipartUpload', 'UploadPart', 'CompleteMultipartUpload']) {
@@ -51,7 +51,7 @@ for (const operation of ['PutObject', 'CreateMultipartUpload', 'UploadPart', 'Co
   }
 }
 FAULTS['the clean-up fails too'] = ({ operation }) =>
-  operation === 'CreateMultipartUpload' ? answered({ operation } as Seen) : denied
+  operation === 'CreateMultipartUpload' ? answered({ operation } as RecordedRequest) : denied
 
 t.test('no error, event or output holds a secret key, a session token, a signature or a customer key', async (t) => {
   const Bucket = await makeBucket(t)

@@ -5,8 +5,8 @@ import t, { type Test } from 'tap'
 import { type S3Writable, s3Writable } from '../../lib/index.js'
 import { bytes, KiB, MiB, P, sha256 } from '../support/bytes.js'
 import { denied, type Fault, type FaultProxy, faultProxy } from '../support/fault-proxy.js'
-import type { Seen } from '../support/recorded-request.js'
-import { way } from '../support/scenario.js'
+import type { RecordedRequest } from '../support/recorded-request.js'
+import { scenario } from '../support/scenario.js'
 import { head, makeBucket, s3Client, stored, unfinishedUploads } from '../support/store.js'
 
 /** Long enough for a healthy request on a busy machine, short enough to wait for. */
@@ -24,7 +24,7 @@ interface Tried {
 async function send(
   t: Test,
   size: keyof typeof SIZES,
-  fault: (seen: Seen) => Fault | undefined,
+  fault: (seen: RecordedRequest) => Fault | undefined,
   config: object = {},
 ): Promise<Tried> {
   const proxy = await faultProxy(t, { fault })
@@ -67,7 +67,7 @@ for (const [what, fault] of STILL) {
       // Complete is not sent again where a look shows that it was carried out.
       const looks = operation === 'CompleteMultipartUpload' && fault.do === 'swallow answer'
       t.ok(looks ? again.length === 1 : again.length >= 2, operation)
-      if (fault.do !== 'ignore') t.ok(again[0]?.ended !== undefined, 'the first attempt was broken off')
+      if (fault.do !== 'ignore') t.ok(again[0]?.endedAt !== undefined, 'the first attempt was broken off')
     }
   })
 }
@@ -76,7 +76,8 @@ t.test(
   'a request that stands still every time fails the stream, after as many attempts as the client makes',
   async (t) => {
     for (const [size, operation] of OPERATIONS) {
-      const fault = (seen: Seen): Fault | undefined => (seen.operation === operation ? { do: 'swallow' } : undefined)
+      const fault = (seen: RecordedRequest): Fault | undefined =>
+        seen.operation === operation ? { do: 'swallow' } : undefined
       const { proxy, Bucket, error } = await send(t, size, fault, { maxAttempts: 2 })
       t.match(error, {
         code: 'ERR_S3_STALLED',
@@ -86,7 +87,9 @@ t.test(
         message: `was sent 2 times and each time stood still for ${stallTimeout} ms`,
         cleanupError: undefined,
       })
-      const attempts = proxy.of(operation).filter(({ PartNumber }) => PartNumber === (error as Seen).PartNumber)
+      const attempts = proxy
+        .of(operation)
+        .filter(({ PartNumber }) => PartNumber === (error as RecordedRequest).PartNumber)
       t.equal(attempts.length, 2)
       t.notOk(await head(Bucket, 'k'))
       t.same(await unfinishedUploads(Bucket), [])
@@ -127,7 +130,7 @@ t.test('a slow request that moves is never cancelled', async (t) => {
   t.same(await stored(Bucket, 'k'), { sha256: sha256(data), size: data.length })
   const [first, second] = proxy.of('UploadPart')
   t.equal(proxy.of('UploadPart').length, 2)
-  t.ok(Number(first?.ended) - Number(first?.came) > 5000, 'though it took longer than stallTimeout')
+  t.ok(Number(first?.endedAt) - Number(first?.startedAt) > 5000, 'though it took longer than stallTimeout')
   t.ok(second)
 })
 
@@ -160,6 +163,6 @@ t.test('a client that does not listen to its signal is not waited for', async (t
 })
 
 t.test('a stallTimeout of 0 is for ever, and the clean-up ends all the same', async (t) => {
-  const { upload, fails } = await way(t, { fault: ({ PartNumber }) => (PartNumber === 2 ? denied : undefined) })
+  const { upload, fails } = await scenario(t, { fault: ({ PartNumber }) => (PartNumber === 2 ? denied : undefined) })
   await fails(pipeline(Readable.from([SIZES.large]), upload({ stallTimeout: 0 })), { name: 'AccessDenied' })
 })

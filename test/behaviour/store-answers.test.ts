@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import { s3Writable } from '../../lib/index.js'
 import { bytes, KiB, MiB, multipartETag, P, sha256 } from '../support/bytes.js'
 import { type Fault, faultProxy } from '../support/fault-proxy.js'
-import type { Seen } from '../support/recorded-request.js'
+import type { RecordedRequest } from '../support/recorded-request.js'
 import { head, isMinio, makeBucket, s3Client, stored, unfinishedUploads } from '../support/store.js'
 
 const SIZES = { small: bytes(KiB), large: bytes(12 * MiB) }
@@ -14,7 +14,7 @@ type Size = keyof typeof SIZES
 const KEYS = Object.keys(SIZES) as Size[]
 
 /** Uploads one object through a proxy that plays one fault on the first, or every, commit. */
-async function through(t: Test, Key: Size, fault: (seen: Seen) => Fault | undefined, options: object = {}) {
+async function through(t: Test, Key: Size, fault: (seen: RecordedRequest) => Fault | undefined, options: object = {}) {
   const proxy = await faultProxy(t, { fault: (seen) => (seen.operation === COMMITS[Key] ? fault(seen) : undefined) })
   const client = s3Client(t, { endpoint: proxy.url })
   const Bucket = await makeBucket(t)
@@ -39,7 +39,8 @@ t.test('a lost answer to Complete is a success, because the object proves to be 
 
 t.test('a lost answer to a conditional request is a success, at every size', async (t) => {
   for (const Key of KEYS) {
-    const lost = ({ attempt }: Seen): Fault | undefined => (attempt === 1 ? { do: 'drop answer' } : undefined)
+    const lost = ({ attempt }: RecordedRequest): Fault | undefined =>
+      attempt === 1 ? { do: 'drop answer' } : undefined
     const { upload, run, Bucket } = await through(t, Key, lost, { IfNoneMatch: '*' })
     await run()
     t.equal(upload.result?.ETag, (await head(Bucket, Key))?.ETag)
@@ -50,7 +51,7 @@ t.test('a checksum proves an object whose ETags say nothing, or is told without 
   const opaque = { do: 'set header', header: 'etag', value: '"opaque"' } as const
   const none = { do: 'set header', header: 'etag' } as const
   const computed = multipartETag(SIZES.large, P)
-  const lost = ({ attempt }: Seen): Fault | undefined => (attempt === 1 ? { do: 'drop answer' } : undefined)
+  const lost = ({ attempt }: RecordedRequest): Fault | undefined => (attempt === 1 ? { do: 'drop answer' } : undefined)
   for (const [headed, ETag] of [
     [opaque, '"opaque"'],
     [none, computed],

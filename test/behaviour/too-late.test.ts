@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
 import t from 'tap'
-import { endedWell } from '../support/assertions.js'
+import { nothingIsLeft } from '../support/assertions.js'
 import { bytes, KiB, MiB, P } from '../support/bytes.js'
 import { deferred } from '../support/deferred.js'
-import { given, holding } from '../support/given.js'
+import { holdForever, streamWithFault } from '../support/scenario.js'
 import { head } from '../support/store.js'
 
 t.test('destroyed without an error while it commits, it does not look finished to anyone', async (t) => {
@@ -12,16 +12,16 @@ t.test('destroyed without an error while it commits, it does not look finished t
     [KiB, 'PutObject'],
     [P + 1, 'UploadPart'],
   ] as const) {
-    const { upload, proxy, Bucket } = await given(t, holding(operation))
+    const { upload, proxy, Bucket } = await streamWithFault(t, holdForever(operation))
     const sent = pipeline(Readable.from([bytes(size)]), upload)
     const finish = finished(upload)
     await proxy.came({ operation })
     upload.destroy()
     await t.rejects(sent, { code: 'ERR_STREAM_DESTROYED' })
     await t.rejects(finish, { code: 'ERR_STREAM_DESTROYED' })
-    await endedWell(t, Bucket, 'k')
+    await nothingIsLeft(t, Bucket, 'k')
     // Nobody listens: no error that would end the process.
-    const silent = await given(t, holding(operation))
+    const silent = await streamWithFault(t, holdForever(operation))
     silent.upload.end(bytes(size))
     await silent.proxy.came({ operation })
     const closed = new Promise((resolve) => silent.upload.on('close', resolve))
@@ -32,7 +32,7 @@ t.test('destroyed without an error while it commits, it does not look finished t
 
 t.test('destroyed after finish, it changes nothing', async (t) => {
   for (const size of [KiB, 12 * MiB]) {
-    const { upload, Bucket, proxy } = await given(t)
+    const { upload, Bucket, proxy } = await streamWithFault(t)
     upload.on('error', () => {})
     upload.end(bytes(size))
     const result = await upload.done()
@@ -43,7 +43,7 @@ t.test('destroyed after finish, it changes nothing', async (t) => {
 })
 
 t.test('a PutObject of which bytes are still to be sent is cancelled with its stream', async (t) => {
-  const { upload, proxy, Bucket } = await given(t, ({ operation }) =>
+  const { upload, proxy, Bucket } = await streamWithFault(t, ({ operation }) =>
     operation === 'PutObject' ? { do: 'ignore' } : undefined,
   )
   upload.on('error', () => {})
@@ -55,18 +55,18 @@ t.test('a PutObject of which bytes are still to be sent is cancelled with its st
   upload.destroy(error)
   await t.rejects(upload.done(), error)
   t.ok(performance.now() - start < 8000, 'the 8 s for an answer are not waited')
-  await endedWell(t, Bucket, 'k')
+  await nothingIsLeft(t, Bucket, 'k')
 })
 
 t.test('a PutObject that has been sent is waited for, because S3 may have carried it out', async (t) => {
   for (const size of [KiB, P]) {
     const { promise: until, resolve: release } = deferred()
-    const { upload, proxy, Bucket } = await given(t, ({ operation }) =>
+    const { upload, proxy, Bucket } = await streamWithFault(t, ({ operation }) =>
       operation === 'PutObject' ? { do: 'pass on late', until } : undefined,
     )
     upload.on('error', () => {})
     upload.end(bytes(size))
-    await proxy.came({ operation: 'PutObject', whole: true })
+    await proxy.came({ operation: 'PutObject', complete: true })
     const error = new Error('too late')
     upload.destroy(error)
     release()
@@ -84,7 +84,7 @@ t.test('what was destroyed is not sent again, whatever became of the attempt und
   ] as const) {
     const { promise: until, resolve: release } = deferred()
     // Held, then broken off: the SDK would try again.
-    const { upload, proxy, Bucket } = await given(t, (seen) =>
+    const { upload, proxy, Bucket } = await streamWithFault(t, (seen) =>
       seen.operation === operation ? { do: 'reset', after: 0, until } : undefined,
     )
     upload.on('error', () => {})
@@ -96,13 +96,13 @@ t.test('what was destroyed is not sent again, whatever became of the attempt und
     await t.rejects(upload.done(), error)
     t.equal(proxy.of(operation).length, 1)
     t.equal(upload.result, undefined)
-    await endedWell(t, Bucket, 'k')
+    await nothingIsLeft(t, Bucket, 'k')
   }
 })
 
 t.test('the object appears if destroy comes too late, and result says so', async (t) => {
   const { promise: until, resolve: release } = deferred()
-  const { upload, proxy, Bucket } = await given(t, ({ operation }) =>
+  const { upload, proxy, Bucket } = await streamWithFault(t, ({ operation }) =>
     operation === 'CompleteMultipartUpload' ? { do: 'hold', until } : undefined,
   )
   upload.on('error', () => {})
@@ -118,7 +118,7 @@ t.test('the object appears if destroy comes too late, and result says so', async
 
 t.test('destroyed too late and without an error, done() tells of the destroy, and result of the object', async (t) => {
   const { promise: until, resolve: release } = deferred()
-  const { upload, proxy } = await given(t, ({ operation }) =>
+  const { upload, proxy } = await streamWithFault(t, ({ operation }) =>
     operation === 'CompleteMultipartUpload' ? { do: 'hold', until } : undefined,
   )
   upload.end(bytes(12 * MiB))

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { type S3WritableOptions, type S3WritableResult, s3Writable } from '../../lib/index.js'
+import { failureOf } from '../support/assertions.js'
 import { bytes, KiB, MiB, P } from '../support/bytes.js'
-import { failureOf } from '../support/failure.js'
 import { type Answer, type SmallStore, s3Error, smallStore, xml } from '../support/small-store.js'
 
 const SIZES = { PutObject: bytes(KiB), CompleteMultipartUpload: bytes(6 * MiB) }
@@ -376,7 +376,7 @@ t.test('an error page is told as what it is, without the words of an XML parser'
   })
   await sent(busy, 'PutObject')
   const [first, second] = busy.of('PutObject')
-  t.ok(Number(second?.came) - Number(first?.came) > 900)
+  t.ok(Number(second?.startedAt) - Number(first?.startedAt) > 900)
   const html: Answer = ({ response }) => xml(response, 200, HTML)
   const store = await smallStore(t, { CreateMultipartUpload: html }, { maxAttempts: 1 })
   await t.rejects(sent(store, COMPLETE), { message: /CreateMultipartUpload failed\. NotAnS3Answer: HTTP 200 from/ })

@@ -2,15 +2,15 @@ import { once } from 'node:events'
 import { AbortMultipartUploadCommand } from '@aws-sdk/client-s3'
 import t, { type Test } from 'tap'
 import type { S3Writable, S3WritableError } from '../../lib/index.js'
+import { failureOf } from '../support/assertions.js'
 import { bytes, P } from '../support/bytes.js'
-import { failureOf } from '../support/failure.js'
 import { denied } from '../support/fault-proxy.js'
-import { way } from '../support/scenario.js'
+import { scenario } from '../support/scenario.js'
 import { s3Client } from '../support/store.js'
 
 /** A stream with an upload that cannot be removed, and what the process warns of. */
 async function unremovable(t: Test): Promise<{ stream: S3Writable; warnings: Error[] }> {
-  const { upload, Bucket } = await way(t, {
+  const { upload, Bucket } = await scenario(t, {
     fault: ({ operation }) => (operation === 'AbortMultipartUpload' ? denied : undefined),
   })
   const stream = upload()

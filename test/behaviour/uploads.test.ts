@@ -1,9 +1,9 @@
 import { CreateMultipartUploadCommand, type S3Client, UploadPartCommand } from '@aws-sdk/client-s3'
 import t, { type Test } from 'tap'
 import { abortUpload, listParts, listUploads } from '../../lib/index.js'
+import { failureOf } from '../support/assertions.js'
 import { bytes, P } from '../support/bytes.js'
 import { cli } from '../support/cli.js'
-import { failureOf } from '../support/failure.js'
 import { denied, faultProxy } from '../support/fault-proxy.js'
 import { makeBucket, s3Client, unfinishedUploads } from '../support/store.js'
 

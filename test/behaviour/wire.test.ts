@@ -5,13 +5,13 @@ import t from 'tap'
 import { s3Writable } from '../../lib/index.js'
 import { MiB, P, zeros } from '../support/bytes.js'
 import { type FaultProxy, faultProxy } from '../support/fault-proxy.js'
-import type { Seen } from '../support/recorded-request.js'
+import type { RecordedRequest } from '../support/recorded-request.js'
 import { makeBucket, s3Client, stored } from '../support/store.js'
 
 const SHA256 = /^[0-9a-f]{64}$/
-const withChecksum = ({ headers }: Seen): string[] =>
+const withChecksum = ({ headers }: RecordedRequest): string[] =>
   Object.keys(headers).filter((name) => /checksum|trailer/.test(name))
-const bodies = (proxy: FaultProxy): Seen[] => [...proxy.of('UploadPart'), ...proxy.of('PutObject')]
+const bodies = (proxy: FaultProxy): RecordedRequest[] => [...proxy.of('UploadPart'), ...proxy.of('PutObject')]
 
 t.test('64 parts take no more connections than are in flight, and one for the rest', async (t) => {
   for (const tls of [false, true]) {

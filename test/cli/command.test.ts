@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { endedWell } from '../support/assertions.js'
+import { nothingIsLeft } from '../support/assertions.js'
 import { bytes, MiB, sha256 } from '../support/bytes.js'
 import { cli } from '../support/cli.js'
 import { denied, faultProxy } from '../support/fault-proxy.js'
@@ -55,7 +55,7 @@ t.test('a command that fails publishes nothing, and its exit code is ours', asyn
   const short = [`s3://${Bucket}/k`, '--content-length', '100', '--', 'sh', '-c']
   t.match(await cli([...short, 'printf x; exit 5']), { code: 5, stderr: /sh exited with 5/ }, 'that is why it is short')
   t.match(await cli([...short, 'printf x']), { code: 1, stderr: /ContentLength is 100/ })
-  await endedWell(t, Bucket, 'k')
+  await nothingIsLeft(t, Bucket, 'k')
 })
 
 t.test('a failed upload ends the command, and says on one line what to do', async (t) => {
@@ -82,7 +82,7 @@ t.test('a failed upload ends the command, and says on one line what to do', asyn
   t.match(stderr, /ContentLength is 3.*\n.*\bat /s, 'with --verbose, all that is known')
   const others = await cli([S3, '--content-length', '3', '--', 'echo', '--verbose'])
   t.match(others.stderr, /^s3-writable: [^\n]*\n$/, 'what stands after -- is another command’s')
-  await endedWell(t, Bucket, 'k')
+  await nothingIsLeft(t, Bucket, 'k')
 })
 
 t.test('where the clean-up fails, the command that removes what is left is told', async (t) => {

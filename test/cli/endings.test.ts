@@ -8,12 +8,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { CreateMultipartUploadCommand } from '@aws-sdk/client-s3'
 import t, { type Test } from 'tap'
 import { abortUpload } from '../../lib/index.js'
-import { endedWell } from '../support/assertions.js'
+import { nothingIsLeft } from '../support/assertions.js'
 import { bytes, MiB, sha256 } from '../support/bytes.js'
 import { BUILT, CLI, type Running, startCli } from '../support/cli.js'
 import { faultProxy } from '../support/fault-proxy.js'
-import { holding } from '../support/given.js'
 import { s3Env } from '../support/run-program.js'
+import { holdForever } from '../support/scenario.js'
 import { endpoint, head, makeBucket, s3Client, stored, unfinishedUploads } from '../support/store.js'
 
 const CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
@@ -32,7 +32,7 @@ t.test('a signal ends the upload and its producer, cleans up, and gives the usua
     const [pid = '', ...lines] = stderr.split('\n')
     t.same(lines, [`s3-writable: Ended by ${signal}. Nothing was published.`, ''])
     t.throws(() => process.kill(Number(pid), 0), { code: 'ESRCH' }, 'the producer is gone')
-    await endedWell(t, Bucket, 'k')
+    await nothingIsLeft(t, Bucket, 'k')
   }
 })
 
@@ -47,7 +47,7 @@ function isAlive(pid: number): boolean {
 /** Ends the command by SIGTERM, and by SIGHUP once its producer is gone, while one operation gets no answer. */
 async function endedTwice(t: Test, operation: string): Promise<Running & { Bucket: string }> {
   const Bucket = await makeBucket(t)
-  const proxy = await faultProxy(t, { fault: holding(operation) })
+  const proxy = await faultProxy(t, { fault: holdForever(operation) })
   const pid = join(t.testdir(), 'pid')
   const producer = ['--', 'sh', '-c', `echo $$ >${pid}; exec cat /dev/zero 2>/dev/null`]
   const { child, ended } = startCli([`s3://${Bucket}/k`, ...producer], { at: proxy.url })
@@ -90,7 +90,7 @@ t.test('a producer that does not hear SIGTERM is killed', async (t) => {
   const { code, stderr } = await ended
   t.equal(code, 130)
   t.throws(() => process.kill(Number(stderr.split('\n')[0]), 0), { code: 'ESRCH' })
-  await endedWell(t, Bucket, 'k')
+  await nothingIsLeft(t, Bucket, 'k')
 })
 
 t.test('a producer that is killed at any byte publishes nothing and leaves nothing, 200 times', async (t) => {

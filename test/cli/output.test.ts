@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import { withoutNodeVersionWarning } from '../../lib/cli/warnings.js'
-import { endedWell } from '../support/assertions.js'
+import { nothingIsLeft } from '../support/assertions.js'
 import { BUILT, CLI } from '../support/cli.js'
 import { deferred } from '../support/deferred.js'
 import { plainEnv } from '../support/run-program.js'
@@ -114,7 +114,7 @@ t.test('a closed standard error changes nothing: an upload succeeds, and one tha
     t.same(await once(child, 'exit'), [code, null])
   }
   t.ok(await head(Bucket, 'good'))
-  await endedWell(t, Bucket, 'bad')
+  await nothingIsLeft(t, Bucket, 'bad')
 })
 
 t.test('what --verbose prints has no line that looks like one of the command’s own', async (t) => {

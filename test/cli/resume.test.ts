@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { inputFile, resumed } from '../../lib/cli/resume.js'
 import { abortUpload } from '../../lib/index.js'
+import { failureOf } from '../support/assertions.js'
 import { bytes, MiB, P, sha256 } from '../support/bytes.js'
 import { CLI, cli, startCli } from '../support/cli.js'
-import { failureOf } from '../support/failure.js'
 import { faultProxy } from '../support/fault-proxy.js'
 import { makeBucket, s3Client, stored, unfinishedUploads } from '../support/store.js'
-import { begun, nths } from '../support/unfinished-upload.js'
+import { nths, unfinishedUpload } from '../support/unfinished-upload.js'
 
 const DATA = bytes(4 * P + 1000)
 const whole = (data = DATA) => ({ sha256: sha256(data), size: data.length })
@@ -22,7 +22,7 @@ async function stopped(t: Test, ...numbers: number[]) {
   const Bucket = await makeBucket(t)
   const proxy = await faultProxy(t)
   const client = s3Client(t)
-  const UploadId = await begun(client, Bucket, nths(DATA, ...numbers))
+  const UploadId = await unfinishedUpload(client, Bucket, nths(DATA, ...numbers))
   return { file, Bucket, proxy, client, UploadId, to: `s3://${Bucket}/k`, at: proxy.url }
 }
 
@@ -41,7 +41,7 @@ t.test('a file, a pipe and a command go on with what is stored, and say how much
 
 t.test('one upload of several is named, and --json tells what was skipped', async (t) => {
   const { file, Bucket, client, to, UploadId } = await stopped(t, 1)
-  const other = await begun(client, Bucket, {})
+  const other = await unfinishedUpload(client, Bucket, {})
   const several = await cli(['--resume', to], { file })
   t.match(several, { code: 1, stderr: /there are 2 unfinished uploads of this key\. Name one/ })
   const { code, stdout } = await cli(['--resume', to, '--upload-id', UploadId, '--json'], { file })
@@ -67,7 +67,7 @@ t.test('a file that somebody has read from goes on where that ended', async (t) 
   const file = join(t.testdir(), 'file')
   writeFileSync(file, Buffer.concat([bytes(1 * MiB, 2), DATA]))
   const Bucket = await makeBucket(t)
-  await begun(s3Client(t), Bucket, nths(DATA, 1, 2))
+  await unfinishedUpload(s3Client(t), Bucket, nths(DATA, 1, 2))
   const skip = `dd bs=${MiB} count=1 of=/dev/null 2>/dev/null; exec "$@" <&0`
   const { S3_ENDPOINT: AWS_ENDPOINT_URL = '' } = process.env
   const child = spawn('sh', ['-c', `{ ${skip}; } < ${file}`, 'sh', ...CLI, '--resume', `s3://${Bucket}/k`], {
@@ -196,7 +196,7 @@ t.test('what a signal ends with --leave-parts is kept, and goes on', async (t) =
     [to, '--leave-parts', '--part-size', '5MiB', '--', 'sh', '-c', `cat ${file}; exec sleep 60`],
     { at },
   )
-  await proxy.came({ operation: 'UploadPart', PartNumber: 4, whole: true })
+  await proxy.came({ operation: 'UploadPart', PartNumber: 4, complete: true })
   child.kill('SIGTERM')
   const { code, stderr } = await ended
   t.equal(code, 143)

@@ -7,7 +7,7 @@ import type { S3Client } from '@aws-sdk/client-s3'
 import { abortUpload, type Resume, type S3ClientLike, type S3Writable, s3Writable } from '../../lib/index.js'
 import { bytes, pieces } from '../support/bytes.js'
 import type { Fault, FaultProxy } from '../support/fault-proxy.js'
-import type { Seen } from '../support/recorded-request.js'
+import type { RecordedRequest } from '../support/recorded-request.js'
 import { head, minio, unfinishedUploads } from '../support/store.js'
 import { killedAndResumed } from './kill.js'
 import type { Plan } from './plan.js'
@@ -76,12 +76,12 @@ export async function runPlan(ground: Ground, seed: number, plan: Plan): Promise
 }
 
 /** The faults of the runs that are under way, by key. */
-export const faults = new Map<string, (seen: Seen) => Fault | undefined>()
-export function keyOf({ url }: Seen): string {
+export const faults = new Map<string, (seen: RecordedRequest) => Fault | undefined>()
+export function keyOf({ url }: RecordedRequest): string {
   return new URL(url, 'http://proxy').pathname.split('/')[2] ?? ''
 }
 
-function faultFor({ faults }: Plan, { operation, PartNumber, attempt }: Seen): Fault | undefined {
+function faultFor({ faults }: Plan, { operation, PartNumber, attempt }: RecordedRequest): Fault | undefined {
   const found = faults.find(
     (one) =>
       one.operation === operation &&

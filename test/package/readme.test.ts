@@ -10,13 +10,13 @@ import { bytes, MiB, P } from '../support/bytes.js'
 import { blocks, program, README } from '../support/pages.js'
 import { runProgram, s3Env } from '../support/run-program.js'
 import { endpoint, head, makeBucket, s3Client } from '../support/store.js'
-import { begun } from '../support/unfinished-upload.js'
+import { unfinishedUpload } from '../support/unfinished-upload.js'
 
 const ROOT = join(import.meta.dirname, '../..')
 const TALK = bytes(12 * MiB)
 /** What a command or a block that resumes goes on with. */
 const stopped = (t: Test, Bucket: string) =>
-  begun(s3Client(t), Bucket, { 1: TALK.subarray(0, P) }, { Key: 'talk.webm' })
+  unfinishedUpload(s3Client(t), Bucket, { 1: TALK.subarray(0, P) }, { Key: 'talk.webm' })
 
 t.test('every TypeScript block of the README compiles, runs, and makes the object that it names', async (t) => {
   const programs = blocks.filter(({ language }) => language === 'ts').map(({ code }) => program(code))

@@ -8,7 +8,7 @@ import { gunzipSync } from 'node:zlib'
 import { S3Client } from '@aws-sdk/client-s3'
 import { createClient } from 'redis'
 import t from 'tap'
-import { endedWell } from '../support/assertions.js'
+import { nothingIsLeft } from '../support/assertions.js'
 import { bytes, MiB, sha256 } from '../support/bytes.js'
 import { has, runRecipe, startRecipe } from '../support/recipe.js'
 import { freePort } from '../support/servers.js'
@@ -41,7 +41,7 @@ t.test('ffmpeg: a video goes to S3 as it is made, and can be read there', async 
   }
   const wrong = await runRecipe('ffmpeg', ['/no/such/file', 'webm', Bucket, 'no'])
   t.match(wrong, { code: 1, stderr: /ffmpeg ended with code/ })
-  await endedWell(t, Bucket, 'no')
+  await nothingIsLeft(t, Bucket, 'no')
 })
 
 t.test('ffmpeg: one that is killed publishes nothing', async (t) => {
@@ -52,7 +52,7 @@ t.test('ffmpeg: one that is killed publishes nothing', async (t) => {
   execFileSync('pkill', ['-KILL', '-P', String(child.pid), 'ffmpeg'])
   const [code] = await once(child, 'exit')
   t.equal(code, 1)
-  await endedWell(t, Bucket, 'k')
+  await nothingIsLeft(t, Bucket, 'k')
 })
 
 t.test('redis-list: the pieces of a list become one object; from a list that changes meanwhile, nothing', async (t) => {
@@ -85,7 +85,7 @@ t.test('redis-list: the pieces of a list become one object; from a list that cha
   const cut = await runRecipe('redis-list', [url, 'video', Bucket, 'cut'])
   await trimmed
   t.match(cut, { code: 1, stderr: /WatchError|watch/i })
-  await endedWell(t, Bucket, 'cut')
+  await nothingIsLeft(t, Bucket, 'cut')
   t.match(await runRecipe('redis-list', [url, 'none', Bucket, 'cut']), { code: 1, stderr: /There is no list none/ })
 })
 
@@ -101,9 +101,9 @@ t.test('dump: a database, compressed on the way; one that cannot be read publish
   t.equal(`${gunzipSync(await read(Bucket, 'k'))}`, `${execFileSync('sqlite3', [database, '.dump'])}`)
   writeFileSync(database, bytes(100_000))
   t.match(await runRecipe('dump', [database, Bucket, 'no']), { code: 1, stderr: /The dump is not whole/ })
-  await endedWell(t, Bucket, 'no')
+  await nothingIsLeft(t, Bucket, 'no')
   t.match(await runRecipe('dump', [`${database}.no`, Bucket, 'no']), { code: 1, stderr: /sqlite3 ended with code/ })
-  await endedWell(t, Bucket, 'no')
+  await nothingIsLeft(t, Bucket, 'no')
 })
 
 t.test('a client for region cn-northwest-1 talks to that region’s own endpoint', async (t) => {

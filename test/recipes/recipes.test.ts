@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { PutObjectCommand } from '@aws-sdk/client-s3'
 import t from 'tap'
 import { extract } from 'tar-stream'
-import { endedWell } from '../support/assertions.js'
+import { nothingIsLeft } from '../support/assertions.js'
 import { bytes, MiB, sha256 } from '../support/bytes.js'
 import { faultProxy } from '../support/fault-proxy.js'
 import { runRecipe, serveRecipe, startRecipe } from '../support/recipe.js'
@@ -39,14 +39,14 @@ t.test('http-server: a request’s body becomes an object, before it is answered
   }
   const large = await fetch(`${url}/large`, { method: 'PUT', body: bytes(21 * MiB) }).catch(() => undefined)
   t.ok(large === undefined || large.status === 413)
-  await endedWell(t, Bucket, 'large')
+  await nothingIsLeft(t, Bucket, 'large')
 
   const leaves = request(`${url}/leaves`, { method: 'PUT', headers: { 'content-length': data.length } })
   leaves.on('error', () => {})
   leaves.write(data.subarray(0, 9 * MiB), () => leaves.destroy())
   await new Promise((resolve) => leaves.on('close', resolve))
   while ((await unfinishedUploads(Bucket, 'leaves')).length > 0) await sleep(50)
-  await endedWell(t, Bucket, 'leaves')
+  await nothingIsLeft(t, Bucket, 'leaves')
 })
 
 t.test('fetch: what a URL answers becomes an object, all of it or nothing', async (t) => {
@@ -63,7 +63,7 @@ t.test('fetch: what a URL answers becomes an object, all of it or nothing', asyn
   t.same(await stored(Bucket, 'k'), whole)
   t.equal((await head(Bucket, 'k'))?.ContentType, 'video/webm')
   t.match(await runRecipe('fetch', [`${url}/cut`, Bucket, 'cut']), { code: 1, stderr: /terminated|other side closed/ })
-  await endedWell(t, Bucket, 'cut')
+  await nothingIsLeft(t, Bucket, 'cut')
 })
 
 t.test('form: each file of a form becomes an object; one that is too large does not', async (t) => {
@@ -82,7 +82,7 @@ t.test('form: each file of a form becomes an object; one that is too large does 
   const large = await post({ large: bytes(21 * MiB) })
   t.equal(large.status, 400)
   t.match(await large.text(), /large is larger than/)
-  await endedWell(t, Bucket, 'large')
+  await nothingIsLeft(t, Bucket, 'large')
   const refused = await serveRecipe(t, 'form', ['no-such-bucket-here'])
   const body = new FormData()
   body.append('one', new Blob([data]), 'one')
@@ -136,7 +136,7 @@ t.test('tee: the same bytes in a file and in S3; without S3 there is no file', a
   t.equal(sha256(readFileSync(file)), whole.sha256)
   t.same(await stored(Bucket, 'k'), whole)
   t.match(await runRecipe('tee', [join(file, 'no'), Bucket, 'no'], data), { code: 1, stderr: /ENOTDIR/ })
-  await endedWell(t, Bucket, 'no')
+  await nothingIsLeft(t, Bucket, 'no')
   const other = join(t.testdir(), 'other')
   t.match(await runRecipe('tee', [other, 'no-such-bucket-here', 'k'], data), { code: 1, stderr: /NoSuchBucket/ })
   t.notOk(existsSync(other))
@@ -153,7 +153,7 @@ t.test('encrypt: the object is the cipher’s, and can be read by whoever has th
   const plain = Buffer.concat([decipher.update(object.subarray(12, -16)), decipher.final()])
   t.equal(sha256(plain), whole.sha256)
   t.equal((await runRecipe('encrypt', [Bucket, 'no'], data, { KEY: '07' })).code, 1)
-  await endedWell(t, Bucket, 'no')
+  await nothingIsLeft(t, Bucket, 'no')
 })
 
 t.test('archive: many objects become one, and nothing where one of them is gone', async (t) => {
@@ -179,5 +179,5 @@ t.test('archive: many objects become one, and nothing where one of them is gone'
   })
   const failed = await runRecipe('archive', [Bucket, 'in/', 'no.tar'], '', { AWS_ENDPOINT_URL: proxy.url })
   t.match(failed, { code: 1, stderr: /NoSuchKey/ })
-  await endedWell(t, Bucket, 'no.tar')
+  await nothingIsLeft(t, Bucket, 'no.tar')
 })

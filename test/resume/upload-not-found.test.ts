@@ -2,13 +2,13 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import t, { type Test } from 'tap'
 import { abortUpload, resumePoint, type S3WritableOptions } from '../../lib/index.js'
+import { failureOf } from '../support/assertions.js'
 import { bytes, MiB, P, pieces, sha256 } from '../support/bytes.js'
-import { failureOf } from '../support/failure.js'
 import { denied, type Fault } from '../support/fault-proxy.js'
-import type { Seen } from '../support/recorded-request.js'
-import { type Way, way } from '../support/scenario.js'
+import type { RecordedRequest } from '../support/recorded-request.js'
+import { type Scenario, scenario } from '../support/scenario.js'
 import { s3Client, stored, unfinishedUploads } from '../support/store.js'
-import { begun, nths } from '../support/unfinished-upload.js'
+import { nths, unfinishedUpload } from '../support/unfinished-upload.js'
 
 const DATA = bytes(3 * P + 1000)
 const source = (data = DATA): Readable =>
@@ -21,17 +21,17 @@ const source = (data = DATA): Readable =>
 async function completed(
   t: Test,
   options: Partial<S3WritableOptions> = {},
-  fault: (seen: Seen) => Fault | undefined = () => undefined,
-): Promise<Way & { UploadId: string }> {
-  const all = await way(t, { fault })
+  fault: (seen: RecordedRequest) => Fault | undefined = () => undefined,
+): Promise<Scenario & { UploadId: string }> {
+  const all = await scenario(t, { fault })
   const first = all.upload(options)
   await pipeline(source(), first)
   return { ...all, UploadId: first.UploadId as string }
 }
 
 t.test('an upload that was aborted is told, and that there is no object', async (t) => {
-  const { client, Bucket, upload, fails } = await way(t)
-  const UploadId = await begun(client, Bucket, nths(DATA, 1))
+  const { client, Bucket, upload, fails } = await scenario(t)
+  const UploadId = await unfinishedUpload(client, Bucket, nths(DATA, 1))
   await abortUpload({ client, Bucket, Key: 'k', UploadId })
   const message = `s3://${Bucket}/k: there is no upload ${UploadId} any more: it was completed, aborted, or removed as too old. There is no object of this key`
   const expected = { code: 'ERR_S3_RESUME', name: 'NoSuchUpload', UploadId, message }
@@ -40,7 +40,7 @@ t.test('an upload that was aborted is told, and that there is no object', async 
 })
 
 t.test('without an upload, resume: true is told so', async (t) => {
-  const { client, Bucket, upload, fails } = await way(t)
+  const { client, Bucket, upload, fails } = await scenario(t)
   const message = /there is no unfinished upload of this key: .* or never begun\. There is no object of this key$/
   await fails(pipeline(source(), upload({ resume: true })), { code: 'ERR_S3_RESUME', message })
   await fails(resumePoint({ client, Bucket, Key: 'k' }), { code: 'ERR_S3_RESUME', message })
@@ -91,7 +91,7 @@ t.test('what cannot be compared is told at once, without reading the source', as
 })
 
 t.test('an object that was stored whole is compared too', async (t) => {
-  const { upload, Bucket } = await way(t)
+  const { upload, Bucket } = await scenario(t)
   const small = DATA.subarray(0, P)
   await pipeline(source(small), upload())
   for (const [data, message] of [
@@ -105,24 +105,24 @@ t.test('an object that was stored whole is compared too', async (t) => {
 })
 
 t.test('bytes that come to more than the store takes are told so, as in any upload', async (t) => {
-  const { upload, Bucket } = await way(t)
+  const { upload, Bucket } = await scenario(t)
   await pipeline(source(DATA.subarray(0, P)), upload())
   const error = await failureOf(pipeline(source(DATA), upload({ resume: { UploadId: 'gone' }, maxParts: 1 })))
   t.match(error, { code: 'ERR_S3_TOO_MANY_PARTS', Bucket, message: /^s3:.*k: the stream is longer than one part of / })
 })
 
 t.test('who may not look at the object is told so', async (t) => {
-  const fault = ({ operation }: Seen) => (operation === 'HeadObject' ? denied : undefined)
+  const fault = ({ operation }: RecordedRequest) => (operation === 'HeadObject' ? denied : undefined)
   const { upload, UploadId } = await completed(t, {}, fault)
   const error = await failureOf(upload({ resume: { UploadId } }).done())
   t.match(error, { code: 'ERR_S3_RESUME', message: /removed as too old\. s3:.*HeadObject failed/ })
 })
 
 t.test('who may not list the parts is told so, and the upload is left', async (t) => {
-  const { client, Bucket, upload } = await way(t, {
+  const { client, Bucket, upload } = await scenario(t, {
     fault: ({ operation, attempt }) => (operation === 'ListParts' && attempt === 1 ? denied : undefined),
   })
-  const UploadId = await begun(client, Bucket, nths(DATA, 1))
+  const UploadId = await unfinishedUpload(client, Bucket, nths(DATA, 1))
   const error = await failureOf(upload({ resume: { UploadId } }).done())
   t.match(error, { code: 'ERR_S3_REQUEST', name: 'AccessDenied', operation: 'ListParts', UploadId })
   t.match(await unfinishedUploads(Bucket), [{ UploadId }])
@@ -147,7 +147,7 @@ t.test('another account’s upload is not resumed unless it is named', async (t)
   const ours = 'arn:aws:sts::111122223333:assumed-role/app/1'
   const theirs = 'arn:aws:iam::999988887777:user/other'
   let initiator = ''
-  const { Bucket, upload, client } = await way(t, {
+  const { Bucket, upload, client } = await scenario(t, {
     config: {
       credentials: {
         accessKeyId: process.env.AWS_ACCESS_KEY_ID ?? '',
@@ -162,7 +162,7 @@ t.test('another account’s upload is not resumed unless it is named', async (t)
       return { do: 'rewrite', body }
     },
   })
-  await begun(client, Bucket, nths(DATA, 1))
+  await unfinishedUpload(client, Bucket, nths(DATA, 1))
   initiator = theirs
   const error = await failureOf(upload({ resume: true }).done())
   t.match(error, { code: 'ERR_S3_RESUME', message: /there is no unfinished upload of this key/ })

@@ -8,11 +8,21 @@ export interface Stored {
 }
 
 /** After a failure the key is absent, or holds what it held before, now and a second later, and no upload is left. */
-export async function endedWell(t: Test, Bucket: string, Key: string, old?: Stored): Promise<void> {
+export async function nothingIsLeft(t: Test, Bucket: string, Key: string, old?: Stored): Promise<void> {
   for (const when of ['at once', 'a second later']) {
     if (old === undefined) t.notOk(await head(Bucket, Key), `there is no object, ${when}`)
     else t.same(await stored(Bucket, Key), old, `the old object is there, ${when}`)
     if (when === 'at once') await sleep(1000)
   }
   t.same(await unfinishedUploads(Bucket), [], 'no upload is left')
+}
+
+/** What a promise fails with. */
+export async function failureOf(promise: Promise<unknown>): Promise<Error> {
+  return await promise.then(
+    () => {
+      throw new Error('it should have failed')
+    },
+    (error) => error,
+  )
 }

@@ -6,7 +6,7 @@ import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
-import { note, type Seen } from './recorded-request.js'
+import { type RecordedRequest, recordRequest } from './recorded-request.js'
 import { endpoint } from './store.js'
 
 /** What to do with a request instead of passing it on untouched. */
@@ -52,29 +52,29 @@ export interface ProxyOptions {
   bytesPerSecond?: number
   /** Break each connection as soon as it has been idle for a moment, as some balancers do. */
   dropIdle?: boolean
-  fault?: (seen: Seen) => Fault | undefined
+  fault?: (seen: RecordedRequest) => Fault | undefined
   /** Hears the XML that a request brings; bodies of objects and parts are not kept. */
-  onXml?: (seen: Seen, xml: string) => unknown
+  onXml?: (seen: RecordedRequest, xml: string) => unknown
 }
 
 export interface FaultProxy {
   url: string
   /** In the order in which they came. */
-  seen: Seen[]
+  seen: RecordedRequest[]
   /** How many connections were opened. */
   connections: () => number
-  of: (operation: string) => Seen[]
+  of: (operation: string) => RecordedRequest[]
   /** The numbers of the parts that were sent, in ascending order; twice where it was sent twice. */
   parts: () => number[]
   /** Abort and ListParts in their order; one that the store failed and that was sent again is there once. */
   cleanUp: () => string[]
   /** Resolves when a request has come that is so, at once where it has already. */
-  came: (so: Partial<Seen>) => Promise<void>
+  came: (so: Partial<RecordedRequest>) => Promise<void>
 }
 
 /** A real proxy in front of the S3 under test, `Host` unchanged because it is signed. Ends with the test. */
 export async function faultProxy(t: Pick<Test, 'teardown'>, options: ProxyOptions = {}): Promise<FaultProxy> {
-  const seen: Seen[] = []
+  const seen: RecordedRequest[] = []
   const sockets = new Map<Socket, number>()
   const pace = options.bytesPerSecond === undefined ? undefined : pacer(options.bytesPerSecond)
   const upstream = endpoint.protocol === 'https:' ? https : http
@@ -83,9 +83,9 @@ export async function faultProxy(t: Pick<Test, 'teardown'>, options: ProxyOption
   let opened = 0
 
   const handle = async (request: IncomingMessage, response: ServerResponse, socket: Socket): Promise<void> => {
-    const was = note(request, sockets.get(socket) ?? 0, seen)
+    const was = recordRequest(request, sockets.get(socket) ?? 0, seen)
     response.on('close', () => {
-      was.ended = performance.now()
+      was.endedAt = performance.now()
       was.answered = response.writableFinished
       if (options.dropIdle === true) setTimeout(() => socket.destroy(), 1)
     })
@@ -121,7 +121,7 @@ export async function faultProxy(t: Pick<Test, 'teardown'>, options: ProxyOption
       socket.destroy()
       return
     }
-    was.whole = true
+    was.complete = true
     arrivals.emit('arrival')
     options.onXml?.(was, Buffer.concat(kept).toString())
     if (fault?.do === 'swallow') return
@@ -176,7 +176,7 @@ export async function faultProxy(t: Pick<Test, 'teardown'>, options: ProxyOption
     agent.destroy()
   })
   const { port } = server.address() as { port: number }
-  const of = (operation: string): Seen[] => seen.filter((request) => request.operation === operation)
+  const of = (operation: string): RecordedRequest[] => seen.filter((request) => request.operation === operation)
   return {
     url: `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`,
     seen,
@@ -192,7 +192,7 @@ export async function faultProxy(t: Pick<Test, 'teardown'>, options: ProxyOption
         .filter((operation) => operation === 'AbortMultipartUpload' || operation === 'ListParts')
         .filter((operation, at, all) => operation !== all[at - 1]),
     came: async (so) => {
-      const facts = Object.entries(so) as [keyof Seen, unknown][]
+      const facts = Object.entries(so) as [keyof RecordedRequest, unknown][]
       while (!seen.some((request) => facts.every(([name, value]) => request[name] === value))) {
         await once(arrivals, 'arrival')
       }

@@ -6,7 +6,7 @@ setFlagsFromString('--expose-gc')
 export const gc: () => void = runInNewContext('gc')
 
 /** Bytes of array buffers, parts among them, that something holds now. */
-export async function held(): Promise<number> {
+export async function heldBytes(): Promise<number> {
   let least = Number.POSITIVE_INFINITY
   for (let round = 0; round < 3; round++) {
     gc()
@@ -20,9 +20,9 @@ export async function held(): Promise<number> {
  * How many more bytes are held than `before`, once that is less than `limit`. What is let go of is collected a while
  * later, after more than one collection; what still is held after some seconds is not let go of.
  */
-export async function heldSince(before: number, limit: number): Promise<number> {
+export async function heldBytesSince(before: number, limit: number): Promise<number> {
   for (let round = 1; ; round++) {
-    const more = (await held()) - before
+    const more = (await heldBytes()) - before
     if (more < limit || round === 30) return more
   }
 }

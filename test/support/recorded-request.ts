@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { endpoint } from './store.js'
 
 /** One request as the proxy saw it. */
-export interface Seen {
+export interface RecordedRequest {
   operation: string
   PartNumber: number | undefined
   /** 1 for the first time that this operation, part and key were asked for. */
@@ -12,17 +12,17 @@ export interface Seen {
   /** Bytes of body that arrived. */
   length: number
   /** Whether that was all of it. */
-  whole: boolean
+  complete: boolean
   /** Which connection it came on. */
   connection: number
   /** When its head came, and when it was answered or broken off, in `performance.now()`'s milliseconds. */
-  came: number
-  ended: number | undefined
+  startedAt: number
+  endedAt: number | undefined
   /** Whether it was answered, to the last byte. */
   answered: boolean
 }
 
-export function note(request: IncomingMessage, connection: number, seen: Seen[]): Seen {
+export function recordRequest(request: IncomingMessage, connection: number, seen: RecordedRequest[]): RecordedRequest {
   const { pathname, searchParams } = new URL(request.url ?? '/', endpoint)
   const operation = operationOf(request.method ?? '', pathname, searchParams)
   const before = seen.filter((one) => one.operation === operation && one.url === request.url)
@@ -33,10 +33,10 @@ export function note(request: IncomingMessage, connection: number, seen: Seen[])
     headers: request.headers,
     url: request.url ?? '',
     length: 0,
-    whole: false,
+    complete: false,
     connection,
-    came: performance.now(),
-    ended: undefined,
+    startedAt: performance.now(),
+    endedAt: undefined,
     answered: false,
   }
   seen.push(was)

@@ -1,15 +1,16 @@
+import { pipeline } from 'node:stream/promises'
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
 import type { Test } from 'tap'
-import { type S3Writable, type S3WritableOptions, s3Writable } from '../../lib/index.js'
-import { endedWell, type Stored } from './assertions.js'
-import { P } from './bytes.js'
-import { failureOf } from './failure.js'
-import { type FaultProxy, faultProxy, type ProxyOptions } from './fault-proxy.js'
-import { held, heldSince } from './memory.js'
-import { makeBucket, s3Client } from './store.js'
+import { type S3Writable, type S3WritableError, type S3WritableOptions, s3Writable } from '../../lib/index.js'
+import { failureOf, nothingIsLeft, type Stored } from './assertions.js'
+import { MiB, P, zeros } from './bytes.js'
+import { type Fault, type FaultProxy, faultProxy, type ProxyOptions } from './fault-proxy.js'
+import { heldBytes, heldBytesSince } from './memory.js'
+import type { RecordedRequest } from './recorded-request.js'
+import { head, makeBucket, s3Client } from './store.js'
 
 /** A bucket, the proxy in front of it, and a client that goes through it. */
-export interface Way {
+export interface Scenario {
   proxy: FaultProxy
   client: S3Client
   Bucket: string
@@ -19,8 +20,8 @@ export interface Way {
   fails: (promise: Promise<unknown>, expected: object, old?: Stored) => Promise<Error>
 }
 
-export async function way(t: Test, options: ProxyOptions & { config?: S3ClientConfig } = {}): Promise<Way> {
-  const before = await held()
+export async function scenario(t: Test, options: ProxyOptions & { config?: S3ClientConfig } = {}): Promise<Scenario> {
+  const before = await heldBytes()
   const { config, ...proxied } = options
   const proxy = await faultProxy(t, proxied)
   const client = s3Client(t, { endpoint: proxy.url, maxAttempts: 2, ...config })
@@ -41,12 +42,44 @@ export async function way(t: Test, options: ProxyOptions & { config?: S3ClientCo
       else t.match(error, expected)
       t.same(Object.keys(error).includes('cleanupError'), false, 'the clean-up did not fail')
       for (const upload of made) t.equal(upload.result, undefined)
-      await endedWell(t, Bucket, 'k', old)
+      await nothingIsLeft(t, Bucket, 'k', old)
       // A connection that is kept for the next request holds the last one.
       client.destroy()
-      const more = await heldSince(before, P)
+      const more = await heldBytesSince(before, P)
       t.ok(more < P, `no part's memory is held, of ${made.length} streams and their errors: ${more} bytes`)
       return error
     },
   }
+}
+
+export const never = new Promise<never>(() => {})
+export const holdForever =
+  (operation: string) =>
+  (seen: RecordedRequest): Fault | undefined =>
+    seen.operation === operation ? { do: 'hold', until: never } : undefined
+
+/** One stream on its way through a proxy with a fault. */
+export interface StreamWithFault extends Pick<Scenario, 'proxy' | 'Bucket'> {
+  upload: S3Writable
+}
+
+export async function streamWithFault(
+  t: Test,
+  fault: (seen: RecordedRequest) => Fault | undefined = () => undefined,
+  options: Partial<S3WritableOptions> = {},
+): Promise<StreamWithFault> {
+  const { proxy, Bucket, upload } = await scenario(t, { fault })
+  return { upload: upload(options), proxy, Bucket }
+}
+
+export async function untilAcknowledged(upload: S3Writable, size: number): Promise<void> {
+  while (upload.bytesUploaded < size) await new Promise((resolve) => upload.once('progress', resolve))
+}
+
+/** A large upload on which one operation always fails. */
+export async function failedUpload(t: Test, fault: (seen: RecordedRequest) => Fault | undefined) {
+  const all = await streamWithFault(t, fault)
+  const error = (await failureOf(pipeline(zeros(12 * MiB), all.upload))) as S3WritableError
+  t.notOk(await head(all.Bucket, 'k'))
+  return { ...all, error }
 }

@@ -4,11 +4,11 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { buffer } from 'node:stream/consumers'
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import type { Test } from 'tap'
-import { note, type Seen } from './recorded-request.js'
+import { type RecordedRequest, recordRequest } from './recorded-request.js'
 
 /** One request to the small store, read to its end. */
 export interface Asked {
-  seen: Seen
+  seen: RecordedRequest
   request: IncomingMessage
   response: ServerResponse
   body: Buffer
@@ -31,8 +31,8 @@ export interface SmallStore {
   endpoint: string
   client: S3Client
   /** Requests in the order in which they came. */
-  seen: Seen[]
-  of: (operation: string) => Seen[]
+  seen: RecordedRequest[]
+  of: (operation: string) => RecordedRequest[]
   /** The objects, by their key. */
   objects: Map<string, SmallObject>
   /** Parts of the upload `u1`, by their numbers; undefined where there is no such upload. */
@@ -68,7 +68,7 @@ export async function smallStore(
   config: S3ClientConfig = {},
   ahead = 0,
 ): Promise<SmallStore> {
-  const seen: Seen[] = []
+  const seen: RecordedRequest[] = []
   const server = createServer((request, response) => {
     // A client that goes away ends its request, and nothing else.
     handle(request, response).catch(() => response.destroy())
@@ -124,22 +124,27 @@ export async function smallStore(
   }
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const was = note(request, 0, seen)
+    const was = recordRequest(request, 0, seen)
     response.setHeader('date', new Date(Date.now() + ahead).toUTCString())
     response.on('close', () => {
-      was.ended = performance.now()
+      was.endedAt = performance.now()
       was.answered = response.writableFinished
     })
     const body = await buffer(request)
     was.length = body.length
-    was.whole = true
+    was.complete = true
     const { pathname, searchParams: query } = new URL(request.url ?? '/', endpoint)
     const answer = answers[was.operation]
     if (answer !== undefined && (await answer({ seen: was, request, response, body, query })) !== 'as usual') return
     usual(was, decodeURIComponent(pathname.replace(/^\/[^/]*\/?/, '')), body, response)
   }
 
-  function usual({ operation, PartNumber = 0 }: Seen, Key: string, body: Buffer, response: ServerResponse): void {
+  function usual(
+    { operation, PartNumber = 0 }: RecordedRequest,
+    Key: string,
+    body: Buffer,
+    response: ServerResponse,
+  ): void {
     if (operation === 'CreateMultipartUpload') {
       store.parts = new Map()
       xml(response, 200, '<InitiateMultipartUploadResult><UploadId>u1</UploadId></InitiateMultipartUploadResult>')

@@ -7,7 +7,7 @@ import {
 import { P } from './bytes.js'
 
 /** An upload of the key `k`, or another, with these parts, as another program may have left it. Its UploadId. */
-export async function begun(
+export async function unfinishedUpload(
   client: S3Client,
   Bucket: string,
   parts: Record<number, Buffer>,
@@ -25,11 +25,11 @@ export async function begun(
 }
 
 /** What of these bytes is part n, with 5 MiB in each. */
-export function nth(data: Buffer, n: number): Buffer {
+export function partOf(data: Buffer, n: number): Buffer {
   return data.subarray((n - 1) * P, n * P)
 }
 
 /** Some parts of these bytes, by their numbers. */
 export function nths(data: Buffer, ...numbers: number[]): Record<number, Buffer> {
-  return Object.fromEntries(numbers.map((n) => [n, nth(data, n)]))
+  return Object.fromEntries(numbers.map((n) => [n, partOf(data, n)]))
 }

@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { S3Client } from '@aws-sdk/client-s3'
 import { s3Writable } from 's3-writable'
 import { KiB, MiB, P } from '../bytes.js'
-import { held } from '../memory.js'
+import { heldBytes } from '../memory.js'
 
 const [endpoint = '', Bucket = '', maxParts = ''] = process.argv.slice(2)
 const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true })
@@ -24,14 +24,14 @@ const send = async (Key: string, size: number, look: (at: number) => Promise<voi
 
 // The SDK loads much of itself at the first request.
 await send('warm', KiB, async () => {})
-const before = await held()
+const before = await heldBytes()
 const ends = [1, 2, 3, 4, 6, 10, 18, 34].map((parts) => parts * P)
 const peaks: number[] = []
 await send('growing', 34 * P, async (at) => {
   const part = ends.findIndex((end) => at < end)
   const peak = peaks[part] ?? 0
   if (process.memoryUsage().arrayBuffers - before < peak + MiB / 2) return
-  peaks[part] = Math.max(peak, (await held()) - before)
+  peaks[part] = Math.max(peak, (await heldBytes()) - before)
 })
 client.destroy()
 console.log(JSON.stringify(peaks))
