@@ -10,24 +10,24 @@ export type ContenderName =
   | 'bare'
   | 'limit'
 
-/** What is sent, and how it is cut. */
+/** One case of the benchmark: the source, the protocol, the parts and the contenders. */
 export interface Case {
   title: string
   protocol: 'https' | 'http'
-  /** Bytes in each write; `lines` is a write() and drain loop, the others come from a Readable. */
+  /** `write` is the number of bytes of each write. `lines` is a loop of write() and 'drain'; the others are Readables. */
   source: { kind: 'fresh' | 'lines' | 'file' | 'memory'; write: number } | { kind: 'objects'; write: number }
   MiB: number
   partSize: number
   contenders: ContenderName[]
   unsignedPayload?: boolean
-  /** Left out of `--quick`. */
+  /** Whether `--quick` skips this case. */
   long?: boolean
-  /** What is asked of s3-writable. */
-  asked: Asked[]
+  /** The targets of s3-writable. */
+  targets: Target[]
 }
 
-/** A figure of s3-writable over the same figure of another contender, or by itself. */
-export interface Asked {
+/** A target for a figure of s3-writable, as a ratio to another contender's figure or as an absolute value. */
+export interface Target {
   of: keyof Measured
   against?: ContenderName
   atLeast?: number
@@ -36,11 +36,11 @@ export interface Asked {
 
 const part = 8 * MiB
 const fresh = (write: number): Case['source'] => ({ kind: 'fresh', write })
-const faster = (against: ContenderName, atLeast: number): Asked => ({ of: 'speed', against, atLeast })
+const speedOver = (against: ContenderName, atLeast: number): Target => ({ of: 'speed', against, atLeast })
 /** partSize × (concurrency + 1) + 40 MiB. */
-const memory = (partSize: number): Asked => ({ of: 'rss', atMost: partSize * 5 + 40 * MiB })
+const memory = (partSize: number): Target => ({ of: 'rss', atMost: partSize * 5 + 40 * MiB })
 
-/** Over a link of so many ms there and back; asked at 1 Gbit/s. */
+/** The case of a link with this round trip, in ms. Its targets are for 1 Gbit/s. */
 export const longLink = (rtt: number): Case => ({
   title: `a link of ${rtt} ms`,
   protocol: 'https',
@@ -48,7 +48,7 @@ export const longLink = (rtt: number): Case => ({
   MiB: 1024,
   partSize: part,
   contenders: ['s3-writable', 'Upload', 'limit'],
-  asked: [faster('Upload', rtt < 100 ? 2.4 : 4), ...(rtt < 100 ? [{ of: 'speed', atLeast: LINE } as const] : [])],
+  targets: [speedOver('Upload', rtt < 100 ? 2.4 : 4), ...(rtt < 100 ? [{ of: 'speed', atLeast: LINE } as const] : [])],
 })
 /** 85 % of 1 Gbit/s, in MiB/s. */
 const LINE = (0.85 * 1e9) / 8 / MiB
@@ -61,10 +61,10 @@ export const CASES: Case[] = [
     MiB: 1024,
     partSize: part,
     contenders: ['s3-writable', 'Upload', 'Upload behind a PassThrough', 'minio', 'by hand', 'bare', 'limit'],
-    asked: [
-      faster('Upload', 3),
+    targets: [
+      speedOver('Upload', 3),
       { of: 'cpu', against: 'Upload', atMost: 0.35 },
-      faster('bare', 1.2),
+      speedOver('bare', 1.2),
       memory(part),
       { of: 'rss', against: 'Upload', atMost: 0.6 },
     ],
@@ -76,7 +76,7 @@ export const CASES: Case[] = [
     MiB: 1024,
     partSize: part,
     contenders: ['s3-writable', 'Upload', 'limit'],
-    asked: [faster('Upload', 1.7)],
+    targets: [speedOver('Upload', 1.7)],
   },
   {
     title: 'http, unsignedPayload',
@@ -86,7 +86,7 @@ export const CASES: Case[] = [
     partSize: part,
     unsignedPayload: true,
     contenders: ['s3-writable', 'Upload'],
-    asked: [faster('Upload', 4)],
+    targets: [speedOver('Upload', 4)],
   },
   {
     title: 'https, 1 KiB writes',
@@ -95,7 +95,7 @@ export const CASES: Case[] = [
     MiB: 256,
     partSize: part,
     contenders: ['s3-writable', 'Upload behind a PassThrough'],
-    asked: [faster('Upload behind a PassThrough', 1.8)],
+    targets: [speedOver('Upload behind a PassThrough', 1.8)],
   },
   {
     title: 'https, lines of 100 bytes',
@@ -104,7 +104,7 @@ export const CASES: Case[] = [
     MiB: 128,
     partSize: part,
     contenders: ['s3-writable', 'Upload behind a PassThrough'],
-    asked: [faster('Upload behind a PassThrough', 2)],
+    targets: [speedOver('Upload behind a PassThrough', 2)],
   },
   {
     title: 'https, 1 MiB writes',
@@ -114,7 +114,7 @@ export const CASES: Case[] = [
     partSize: part,
     contenders: ['s3-writable', 'Upload'],
     long: true,
-    asked: [],
+    targets: [],
   },
   {
     title: 'https, a file',
@@ -124,7 +124,7 @@ export const CASES: Case[] = [
     partSize: part,
     contenders: ['s3-writable', 'Upload'],
     long: true,
-    asked: [],
+    targets: [],
   },
   {
     title: 'https, from memory, 8 MiB parts',
@@ -133,7 +133,7 @@ export const CASES: Case[] = [
     MiB: 1024,
     partSize: part,
     contenders: ['s3-writable', 'Upload'],
-    asked: [{ of: 'stall', atMost: 30 }],
+    targets: [{ of: 'stall', atMost: 30 }],
   },
   {
     title: 'https, from memory, 64 MiB parts',
@@ -143,7 +143,7 @@ export const CASES: Case[] = [
     partSize: 64 * MiB,
     contenders: ['s3-writable', 'Upload'],
     long: true,
-    asked: [{ of: 'stall', atMost: 30 }, memory(64 * MiB)],
+    targets: [{ of: 'stall', atMost: 30 }, memory(64 * MiB)],
   },
   {
     title: 'https, 256 parts of 5 MiB',
@@ -153,7 +153,7 @@ export const CASES: Case[] = [
     partSize: 5 * MiB,
     contenders: ['s3-writable', 'Upload'],
     long: true,
-    asked: [{ of: 'connections', atMost: 5 }],
+    targets: [{ of: 'connections', atMost: 5 }],
   },
   {
     title: 'https, 1,000 objects of 10 KiB',
@@ -162,6 +162,6 @@ export const CASES: Case[] = [
     MiB: (1000 * 10) / 1024,
     partSize: part,
     contenders: ['s3-writable', 'by hand'],
-    asked: [faster('by hand', 1)],
+    targets: [speedOver('by hand', 1)],
   },
 ]

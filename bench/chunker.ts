@@ -1,6 +1,6 @@
 /**
- * The cut alone, with nothing sent: what s3-writable does, a list that is joined, and stream-chunker. Copies and CRC-32 are
- * part of it only where they are part of the thing. Usage: npm run bench -- --chunker
+ * Measures only how chunks are cut into parts, and sends nothing: s3-writable's cutter, a list of chunks that is concatenated,
+ * and stream-chunker. Only s3-writable's cutter computes a CRC-32 too. Usage: npm run bench -- --chunker
  */
 import { once } from 'node:events'
 import chunker from 'stream-chunker'
@@ -39,7 +39,7 @@ const WAYS: Record<string, (chunk: Buffer, count: number, partSize: number) => P
   },
 }
 
-/** Prints MiB a second of each way. stream-chunker copies quadratically, so that it gets the start of a part only. */
+/** Prints the MiB/s of each. stream-chunker copies quadratically, so it is measured on the start of a part only. */
 export async function benchChunkers(): Promise<void> {
   console.log('| writes | parts | way | MiB/s |\n| --- | --- | --- | --- |')
   for (const write of [KiB, 64 * KiB]) {

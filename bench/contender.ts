@@ -1,6 +1,6 @@
 /**
- * One contender, once, in a process of its own: prints as JSON what that took. `copies` counts what is copied, and
- * nothing else means anything then. Usage: contender NAME CASE ENDPOINT MIB [copies]
+ * Runs one contender once, in this process, and prints its figures as JSON. With `copies` it counts the copied bytes, which
+ * makes the other figures meaningless. Usage: contender NAME CASE ENDPOINT MIB [copies]
  */
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
@@ -37,7 +37,7 @@ if (it.source.kind === 'file') {
   truncateSync(path, Number(size) * MiB)
 }
 await connections()
-// Everything is loaded, and compiled, by a first upload of two parts; a run of small objects warms up by itself.
+// A first upload of two parts loads and compiles everything; a run of small objects warms up by itself.
 if (it.source.kind !== 'objects') await run(2 * it.partSize)
 const measured = await measure(Number(size) * MiB, () => run(Number(size) * MiB))
 console.log(JSON.stringify({ ...measured, connections: await connections() } satisfies Measured))
@@ -49,7 +49,7 @@ function sourceOf({ source: { kind, write } }: Case, bytes: number): Readable {
   return kind === 'memory' ? memory(bytes, write) : fresh(bytes, write)
 }
 
-/** Opened since the last time that it was asked; a store that is no sink does not say. */
+/** The number of connections opened since the last call, as the sink counts them; 0 for any other store. */
 async function connections(): Promise<number> {
   const { get } = endpoint.protocol === 'https:' ? https : http
   return await new Promise((resolve, reject) => {

@@ -16,7 +16,7 @@ import { s3Writable } from 's3-writable'
 import type { Case, ContenderName } from './cases.js'
 import { lines } from './sources.js'
 
-/** What a contender is given. Parts of one size, and as many of them at once, or settings would be compared. */
+/** The task of a contender. All use the same part size and concurrency, or the settings would be compared. */
 export interface Task {
   client: S3Client
   endpoint: URL
@@ -27,7 +27,7 @@ export interface Task {
 const concurrency = 4
 const object = { Bucket: 'bench', Key: 'object' }
 
-/** Feeds a stream as the case says: by a pipeline, or by a loop. */
+/** Writes the source of the case into a stream, by `pipeline` or by a loop of writes. */
 async function feed({ it, size, source }: Task, destination: Writable): Promise<void> {
   if (it.source.kind === 'lines') await lines(destination, size, it.source.write)
   else await pipeline(source(), destination)
@@ -73,7 +73,7 @@ async function minio({ endpoint, it, source }: Task): Promise<void> {
   await client.putObject(object.Bucket, object.Key, source())
 }
 
-/** What people write: collect a part, join it, send it, and go on. */
+/** What many programs do by hand: collect the chunks of a part, concatenate them, send them, and continue. */
 async function byHand({ client, it, source }: Task): Promise<void> {
   if (it.source.kind === 'objects') {
     for (let i = 0; i < 1000; i++) {
@@ -90,13 +90,13 @@ async function byHand({ client, it, source }: Task): Promise<void> {
   await client.send(new CompleteMultipartUploadCommand({ ...object, UploadId, MultipartUpload: { Parts } }))
 }
 
-/** The same with nothing of S3: no signature, no checksum, the bytes on several connections at once. */
+/** The same without S3: no signature and no checksum, over several connections at once. */
 async function bare({ endpoint, it, source }: Task): Promise<void> {
   const put = putter(endpoint)
   await collected(source(), it.partSize, concurrency, put)
 }
 
-/** What one Buffer takes that is there already. */
+/** The upper limit: sends one preallocated Buffer again and again, over several connections at once. */
 async function limit({ endpoint, it, size }: Task): Promise<void> {
   const put = putter(endpoint)
   const buffer = Buffer.alloc(it.partSize)

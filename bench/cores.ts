@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 
-/** The client has a core for itself, helper threads of Node included, and whatever it talks to has the others. */
+/** The client, including Node's helper threads, has one core for itself; the server has the others. */
 export const { CLIENT, OTHERS } = cores()
 
-/** What a command is to be put behind; nothing where cores cannot be given. */
+/** The words to put in front of a command to pin it to cores; none if the machine cannot pin processes. */
 function cores(): { CLIENT: string[]; OTHERS: string[] } {
   const count = availableParallelism()
   try {

@@ -1,9 +1,9 @@
-// A long link between this machine and a network namespace, made of two TUN devices and this process: real TCP stacks
-// run over it, so that handshakes and slow start cost what they cost on the internet. netem would do the same, but is not
-// in every kernel. As root, with iproute2: go run link.go -rtt 50 -mbit 1000
+// A long link between this machine and a network namespace, made of two TUN devices and this process. Real TCP stacks
+// run over it, so handshakes and slow start cost what they cost on the internet. netem would do the same, but not every
+// kernel has it. Usage, as root, with iproute2 installed: go run link.go -rtt 50 -mbit 1000
 //
-// This side is 10.201.0.1, the other 10.201.0.2 in the namespace s3-writable. It prints "ready", and ends with its
-// standard input.
+// This side has the address 10.201.0.1, the other side 10.201.0.2 in the namespace s3-writable. The program prints
+// "ready", and ends when its standard input ends.
 package main
 
 import (
@@ -18,7 +18,7 @@ import (
 	"unsafe"
 )
 
-// Jumbo packets, so that less of the processor is spent on the link.
+// Jumbo packets, so that the link itself takes less CPU time.
 const mtu = 9000
 
 const namespace = "s3-writable"
@@ -46,8 +46,8 @@ func main() {
 	io.Copy(io.Discard, os.Stdin)
 }
 
-// carry takes packets to the other side, at most so many bytes a second, each after the delay. What does not fit in a
-// queue of one bandwidth-delay product is dropped, as a router does.
+// carry moves packets to the other side, at most rate bytes a second, each after the delay. It drops packets that do not
+// fit into a queue of one bandwidth-delay product, as a router does.
 func carry(from, to *os.File, rate float64, delay time.Duration) {
 	queue := make(chan packet, 1<<16)
 	go func() {

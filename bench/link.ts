@@ -3,15 +3,15 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** The address of the far side, as bench/link.go makes it. */
+/** The address of the far side, which bench/link.go sets. */
 export const FAR = '10.201.0.2'
-/** What runs a command on the far side. */
+/** The words to put in front of a command to run it on the far side. */
 export const THERE = ['ip', 'netns', 'exec', 's3-writable']
 
-/** Why there can be no long link on this machine; undefined where there can. */
+/** Why this machine cannot make a long link; undefined if it can. */
 export function noLink(): string | undefined {
-  if (process.platform !== 'linux') return 'it takes Linux'
-  if (process.getuid?.() !== 0) return 'it takes root, to make a network namespace'
+  if (process.platform !== 'linux') return 'it needs Linux'
+  if (process.getuid?.() !== 0) return 'it needs root, to make a network namespace'
   if (!existsSync('/dev/net/tun')) return 'there is no /dev/net/tun'
   for (const [command, argument] of [
     ['go', 'version'],
@@ -26,7 +26,7 @@ export function noLink(): string | undefined {
   return undefined
 }
 
-/** A link with this round trip, in ms, and rate, in megabits a second, while `use` runs. */
+/** Runs `use` while there is a link with this round trip, in ms, and this rate, in megabits a second. */
 export async function withLink<T>(rtt: number, mbit: number, folder: string, use: () => Promise<T>): Promise<T> {
   const program = join(folder, 'link')
   execFileSync('go', ['build', '-o', program, 'bench/link.go'], { stdio: 'inherit' })

@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: s3-writable beside what people use now, in turn, in fresh processes, against a server that drops what
- * it gets. Only the ratios mean anything on another machine. See `--help`.
+ * `npm run bench`: measures s3-writable and its alternatives in turn, each run in a fresh process, against a server that
+ * discards what it receives. Only the ratios can be compared between machines. See `--help`.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -16,14 +16,14 @@ import { compare, type Where, withSink } from './runner.js'
 
 const HELP = `npm run bench -- [OPTION…]
   --quick       the shorter cases, with fewer bytes
-  --check       exit with 1 where a figure is less than half of what is asked
-  --case TEXT   only the cases that have this in their title
-  --chunker     the cut alone, without a server
-  --minio       against a MinIO, found or started as npm test does, instead of the server that drops what it gets
-  --rtt MS      over a link with this round trip, instead of the cases; root, Linux, Go and iproute2
+  --check       exit with 1 if a figure is less than half as good as its target
+  --case TEXT   only the cases whose title contains TEXT
+  --chunker     measure only the cutting into parts, without a server
+  --minio       against a MinIO, found or started as npm test does, instead of the discarding server
+  --rtt MS      over a link with this round trip, instead of the cases; needs root, Linux, Go and iproute2
   --mbit N      the rate of that link, in megabits a second, 1000 by default
   --rounds N    how often each contender runs, 7 by default
-  --no-write    leave bench/results as it is`
+  --no-write    do not write bench/results`
 
 const { values } = parseArgs({
   allowNegative: true,
@@ -57,7 +57,7 @@ const rtt = values.rtt === undefined ? undefined : whole('rtt', values.rtt)
 const mbit = whole('mbit', values.mbit)
 const no = rtt === undefined ? undefined : noLink()
 if (no !== undefined) {
-  console.log(`The long link is left out: ${no}`)
+  console.log(`The long link is skipped: ${no}`)
   process.exit()
 }
 const sunk = rtt === undefined ? CASES : [longLink(rtt)]
@@ -86,9 +86,9 @@ try {
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
-// What is asked is asked against a server that is never the limit.
+// The targets are for a server that is never the limit.
 const all = store === undefined ? ran.flatMap(verdicts) : []
-if (all.length > 0) console.log('| what | figure | asked | measured | holds |\n| --- | --- | --- | --- | --- |')
+if (all.length > 0) console.log('| case | figure | target | measured | met |\n| --- | --- | --- | --- | --- |')
 for (const verdict of all) console.log(verdictLine(verdict))
 if (values.write && values.case === '' && !values.quick && rtt === undefined && store === undefined) {
   const facts = {
@@ -101,13 +101,13 @@ if (values.write && values.case === '' && !values.quick && rtt === undefined && 
 }
 const farOff = all.filter((one: Verdict) => one.farOff)
 if (values.check && farOff.length > 0) {
-  console.error(`${farOff.length} figures are less than half of what is asked`)
+  console.error(`${farOff.length} figures are less than half as good as their target`)
   process.exitCode = 1
 }
 
 async function runCase(it: Case, where: Where): Promise<Ran> {
   const MiB = values.quick ? Math.min(it.MiB, it.source.kind === 'lines' ? 16 : 512) : it.MiB
-  const wanted = it.asked.map(({ against }) => against)
+  const wanted = it.targets.map(({ against }) => against)
   const contenders = it.contenders.filter((name) => !values.quick || name === 's3-writable' || wanted.includes(name))
   return { it, MiB, outcome: await compare(it, where, { rounds, MiB }, contenders) }
 }

@@ -1,24 +1,24 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 
-/** What one run took. */
+/** The figures of one run. */
 export interface Measured {
-  /** MiB a second. */
+  /** In MiB/s. */
   speed: number
-  /** CPU seconds of the whole process for a GiB. */
+  /** CPU seconds of the whole process per GiB. */
   cpu: number
-  /** Bytes that the process grew to, over what it was with the SDK loaded. */
+  /** By how many bytes the resident set grew, compared with the process before the run. */
   rss: number
-  /** Bytes of array buffers, likewise. */
+  /** By how many bytes the array buffers grew. */
   arrayBuffers: number
-  /** The longest time in which the event loop did not turn, in ms. */
+  /** The longest time for which the event loop was blocked, in ms. */
   stall: number
-  /** Connections that were opened. */
+  /** The number of connections opened. */
   connections: number
   /** How often each byte was copied from one Buffer into another. */
   copies: number
 }
 
-/** Measures what `run` takes to send so many bytes. */
+/** Measures `run`, which sends this number of bytes. */
 export async function measure(bytes: number, run: () => Promise<unknown>): Promise<Omit<Measured, 'connections'>> {
   const idle = process.memoryUsage()
   const peak = { ...idle }
@@ -54,7 +54,7 @@ const GIB = 1024 ** 3
 
 let copied = 0
 
-/** Counts bytes that are copied from here on. Costs time, so speed is measured without. */
+/** Counts the bytes copied from now on. That takes time, so speed is measured in another run. */
 export function countCopies(): void {
   const { set } = Uint8Array.prototype
   Uint8Array.prototype.set = function (this: Uint8Array, from: ArrayLike<number>, at?: number) {

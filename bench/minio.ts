@@ -3,16 +3,16 @@ import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import type { Case } from './cases.js'
 import type { Where } from './runner.js'
 
-/** The S3 that the tests find or start, where this process runs beside one. */
+/** The endpoint of the store that the tests found or started, if this process was started beside one. */
 export const STORE = process.env.S3_ENDPOINT
 
-/** This program again, with the same arguments, beside an S3 as the tests have it. */
+/** Runs this program again, with the same arguments, beside a store as the tests use. */
 export function besideStore(): number {
   const run = ['--import', 'tsx', 'test/support/run.ts', '--program', ...process.argv.slice(1)]
   return spawnSync(process.execPath, run, { stdio: 'inherit' }).status ?? 1
 }
 
-/** What can be sent to a store: over its own protocol, and signed. */
+/** The case for a store: undefined if it is for another protocol, and without the contenders that do not sign. */
 export function forStore(it: Case, endpoint: string): Case | undefined {
   if (!endpoint.startsWith(`${it.protocol}:`)) return undefined
   return { ...it, contenders: it.contenders.filter((name) => name !== 'bare' && name !== 'limit') }

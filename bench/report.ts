@@ -4,7 +4,7 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import * as echarts from 'echarts'
 import { MiB } from '../test/support/bytes.js'
-import type { Asked, Case } from './cases.js'
+import type { Case, Target } from './cases.js'
 import type { Measured } from './measure.js'
 import { type Figures, type Outcome, ratio, type Spread } from './runner.js'
 
@@ -14,13 +14,13 @@ export interface Ran {
   outcome: Outcome
 }
 
-/** An asked figure with what was measured. */
+/** A target and the measured figure. */
 export interface Verdict {
   title: string
-  asked: Asked
+  target: Target
   measured: number
   holds: boolean
-  /** At most half as good as asked: too far off for a noisy machine to explain. */
+  /** Whether the figure is at most half as good as the target, which a noisy machine cannot explain. */
   farOff: boolean
 }
 
@@ -59,15 +59,15 @@ function withSpread({ median, min, max }: Spread, format: (value: number) => str
 
 export function verdicts({ it, outcome }: Ran): Verdict[] {
   const ours = outcome['s3-writable'] as Figures
-  return it.asked.flatMap((asked) => {
-    const other = asked.against && outcome[asked.against]
-    if (asked.against !== undefined && other === undefined) return []
-    const figure = ours[asked.of]
-    const measured = other === undefined ? figure.median : ratio(figure, other[asked.of])
-    const { atLeast = 0, atMost = Number.POSITIVE_INFINITY } = asked
+  return it.targets.flatMap((target) => {
+    const other = target.against && outcome[target.against]
+    if (target.against !== undefined && other === undefined) return []
+    const figure = ours[target.of]
+    const measured = other === undefined ? figure.median : ratio(figure, other[target.of])
+    const { atLeast = 0, atMost = Number.POSITIVE_INFINITY } = target
     return {
       title: it.title,
-      asked,
+      target,
       measured,
       holds: measured >= atLeast && measured <= atMost,
       farOff: measured < atLeast / 2 || measured > atMost * 2,
@@ -75,8 +75,8 @@ export function verdicts({ it, outcome }: Ran): Verdict[] {
   })
 }
 
-export function verdictLine({ title, asked, measured, holds }: Verdict): string {
-  const { of, against, atLeast, atMost } = asked
+export function verdictLine({ title, target, measured, holds }: Verdict): string {
+  const { of, against, atLeast, atMost } = target
   const unit = (value: number): string => {
     if (against !== undefined) return `${value.toFixed(2)} ×`
     return (COLUMNS.find(([key]) => key === of)?.[2] ?? String)(value)
@@ -87,7 +87,7 @@ export function verdictLine({ title, asked, measured, holds }: Verdict): string 
   return `| ${title} | ${what} | ${bound} | ${unit(measured)} | ${holds ? 'yes' : 'no'} |`
 }
 
-/** The results as data, and two charts. */
+/** Writes the results as JSON, and the charts. */
 export function write(folder: string, ran: Ran[], facts: object): void {
   mkdirSync(folder, { recursive: true })
   const results = ran.map(({ it, MiB, outcome }) => ({ title: it.title, MiB, outcome }))
@@ -119,7 +119,7 @@ function chart(ran: Ran[], key: keyof Measured, title: string, unit: number): st
     })),
   })
   const svg = image.renderToSVGString()
-  // Else its timer keeps the process.
+  // Otherwise its timer keeps the process alive.
   image.dispose()
   return svg
 }

@@ -8,7 +8,7 @@ import { CLIENT, OTHERS } from './cores.js'
 import { FAR, THERE } from './link.js'
 import type { Measured } from './measure.js'
 
-/** A figure's middle, how far it went to both sides, and what it was in each round. */
+/** The median, the extremes, and the value of each round. */
 export interface Spread {
   median: number
   min: number
@@ -23,7 +23,7 @@ export interface Where {
   env: NodeJS.ProcessEnv
 }
 
-/** Every contender of a case in turn, round after round, each in a fresh process. */
+/** Runs every contender of a case in turn, round after round, each time in a fresh process. */
 export async function compare(
   it: Case,
   where: Where,
@@ -45,7 +45,7 @@ export async function compare(
   return outcome
 }
 
-/** The sink, over https where there is a certificate, on this side or on the far side of the link. */
+/** Runs `use` beside the sink, which speaks https if there is a certificate, on this side or the far side of the link. */
 export async function withSink<T>(
   certificate: Certificate | undefined,
   use: (where: Where) => Promise<T>,
@@ -100,8 +100,8 @@ function spread(rounds: number[]): Spread {
 }
 
 /**
- * How many times the other's figure ours is: in the middle of the rounds, each taken by itself, since a machine that
- * others share may be half as fast a minute later.
+ * The median of the rounds' ratios of our figure to the other's. Each round has its own ratio, because a shared machine may
+ * be half as fast a minute later.
  */
 export function ratio(ours: Spread, other: Spread): number {
   return median(ours.rounds.map((one, round) => one / (other.rounds[round] as number)))

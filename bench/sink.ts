@@ -1,7 +1,7 @@
 /**
- * Just enough of S3 to upload to, in a process of its own: it drops every body as it comes off the socket, so that what
- * is measured is the sender. It reads HTTP by itself, since node:http would be the slower side of a fast sender.
- * Prints its port, and ends with its standard input. Usage: sink [CERTIFICATE KEY]
+ * The part of S3 that uploads need, in a process of its own. It discards every body as it comes off the socket, so that
+ * only the sender is measured. It parses HTTP itself, because node:http would be slower than a fast sender. Prints its port,
+ * and ends when its standard input ends. Usage: sink [CERTIFICATE KEY]
  */
 import { readFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
@@ -53,7 +53,7 @@ function answerTo(line: string): string {
   if (method === 'POST' && searchParams.has('uploads')) {
     return response(200, xml('InitiateMultipartUpload', '<UploadId>bench</UploadId>'))
   }
-  // minio looks for an upload to go on with.
+  // The minio client looks for an upload to resume.
   if (method === 'GET' && searchParams.has('uploads'))
     return response(200, xml('ListMultipartUploads', '<IsTruncated>false</IsTruncated>'))
   if (method === 'POST')
@@ -71,7 +71,7 @@ function xml(operation: string, inside: string): string {
   return `<?xml version="1.0"?><${operation}Result>${inside}</${operation}Result>`
 }
 
-/** Its ETag is no MD5, so that nobody takes it for one. */
+/** The ETag is obviously no MD5, so that no client verifies it. */
 function response(status: number, body: string): string {
   const length = Buffer.byteLength(body)
   return `HTTP/1.1 ${status} OK\r\nETag: "dropped"\r\nContent-Type: application/xml\r\nContent-Length: ${length}\r\n\r\n${body}`

@@ -3,12 +3,12 @@ import { createReadStream } from 'node:fs'
 import { Readable, type Writable } from 'node:stream'
 import { KiB } from '../test/support/bytes.js'
 
-/** Fresh memory for every chunk, as a socket or a pipe gives it. */
+/** Allocates every chunk anew, as a socket or a pipe does. */
 export function fresh(size: number, write: number): Readable {
   return made(size, () => Buffer.allocUnsafeSlow(write), write)
 }
 
-/** One chunk over and over, for which no memory is taken: a producer that never waits. */
+/** Emits the same chunk again and again, without allocation: a producer that never waits. */
 export function memory(size: number, write: number): Readable {
   const chunk = Buffer.alloc(write)
   return made(size, () => chunk, write)
@@ -29,7 +29,7 @@ export function file(path: string, write: number): Readable {
   return createReadStream(path, { highWaterMark: write })
 }
 
-/** What a program does that writes line by line. */
+/** Writes line by line, as many programs do. */
 export async function lines(destination: Writable, size: number, write: number): Promise<void> {
   const line = `${'x'.repeat(write - 1)}\n`
   for (let sent = 0; sent < size; sent += write) {
