@@ -1,11 +1,11 @@
 import { createRequire } from 'node:module'
 import { Command } from 'commander'
 import { Failure } from './failure.js'
-import { type AbortOptions, abort, type ListOptions, ls } from './manage.js'
 import { say } from './output.js'
+import { type Address, address, age, metadata, objectAddress, param, size, url, whole } from './parse.js'
 import { type PutOptions, put } from './put.js'
 import { quoted } from './shell.js'
-import { type Address, address, age, metadata, objectAddress, param, size, url, whole } from './values.js'
+import { type AbortOptions, abort, type ListOptions, ls } from './unfinished-uploads.js'
 
 const EXAMPLES = `Examples:
   s3-writable s3://videos/talk.webm -- ffmpeg -i talk.mov -f webm -

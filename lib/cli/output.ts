@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
+import { shown, shownJson } from './escape.js'
 import { Failure } from './failure.js'
-import { shown, shownJson } from './shown.js'
 
 /** As a shell says it of a program that SIGPIPE ended. */
 export const CLOSED = 141

@@ -1,6 +1,6 @@
 import { SingleBar } from 'cli-progress'
 import type { S3Writable, S3WritableProgress } from '../index.js'
-import { bytes, counted, duration } from './values.js'
+import { bytes, counted, duration } from './parse.js'
 
 /** A line on a terminal, drawn over and over; nothing where standard error is none. Returns what ends it. */
 export function showProgress(upload: S3Writable, about: number | undefined): () => void {

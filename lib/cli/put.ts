@@ -5,11 +5,11 @@ import { isCreateOnly } from '../options/parameters.js'
 import { type ClientOptions, clientArguments, makeClient } from './client.js'
 import { explained, Failure, signalCode } from './failure.js'
 import { printJson, say } from './output.js'
+import { type Address, bytes, counted, duration } from './parse.js'
 import { type Producer, run, standardInput } from './producer.js'
 import { showProgress } from './progress.js'
 import { inputFile, type Resumed, type ResumeOptions, resumed } from './resume.js'
 import { flags, quoted } from './shell.js'
-import { type Address, bytes, counted, duration } from './values.js'
 
 /** The options of the command, as commander names them. */
 export interface PutOptions extends ClientOptions, ResumeOptions {

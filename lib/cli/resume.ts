@@ -2,7 +2,7 @@ import { existsSync, fstatSync, readFileSync } from 'node:fs'
 import type { S3Client } from '@aws-sdk/client-s3'
 import { type Resume, resumePoint } from '../index.js'
 import { Failure } from './failure.js'
-import type { Address } from './values.js'
+import type { Address } from './parse.js'
 
 export interface ResumeOptions {
   resume?: boolean

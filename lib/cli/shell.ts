@@ -1,4 +1,4 @@
-import { CONTROLS, shown } from './shown.js'
+import { CONTROLS, shown } from './escape.js'
 
 const ESCAPED = new RegExp(`[\\\\'!${CONTROLS}]`, 'gu')
 

@@ -3,13 +3,13 @@ import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import t from 'tap'
 import { clientArguments } from '../../lib/cli/client.js'
+import { shown, shownJson } from '../../lib/cli/escape.js'
 import { asFailure, explained, Failure } from '../../lib/cli/failure.js'
-import { isOld, outcome, ownerOf, line as uploadLine } from '../../lib/cli/manage.js'
+import { age, bytes, counted, duration, param, size } from '../../lib/cli/parse.js'
 import { line } from '../../lib/cli/progress.js'
 import { howToGoOn } from '../../lib/cli/put.js'
 import { flags, quoted } from '../../lib/cli/shell.js'
-import { shown, shownJson } from '../../lib/cli/shown.js'
-import { age, bytes, counted, duration, param, size } from '../../lib/cli/values.js'
+import { isOld, outcome, ownerOf, line as uploadLine } from '../../lib/cli/unfinished-uploads.js'
 
 t.test('sizes, ages and parameters are read as they are written', async (t) => {
   t.same(['5GiB', '1.5 mib', '7', '0B'].map(size), [5 * 2 ** 30, 1.5 * 2 ** 20, 7, 0])

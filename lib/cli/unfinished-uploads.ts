@@ -6,7 +6,7 @@ import { abortUpload, listParts, listUploads, type UnfinishedUpload } from '../i
 import { type ClientOptions, makeClient } from './client.js'
 import { asFailure, explained, Failure } from './failure.js'
 import { print, printJson, say } from './output.js'
-import { type Address, bytes, counted, duration } from './values.js'
+import { type Address, bytes, counted, duration } from './parse.js'
 
 export interface ListOptions extends ClientOptions {
   json?: boolean
