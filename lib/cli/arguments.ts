@@ -1,10 +1,21 @@
 import { createRequire } from 'node:module'
 import { Command } from 'commander'
 import { Failure } from './failure.js'
-import { say } from './output.js'
-import { type Address, address, age, metadata, objectAddress, param, size, url, whole } from './parse.js'
-import { type PutOptions, put } from './put.js'
-import { quoted } from './shell.js'
+import { printMessage } from './output.js'
+import {
+  type Address,
+  parseAddress,
+  parseAge,
+  parseMetadata,
+  parseObjectAddress,
+  parseParam,
+  parseSize,
+  parseUrl,
+  parseWholeNumber,
+} from './parse.js'
+import { put } from './put.js'
+import type { PutOptions } from './put-options.js'
+import { shellQuote } from './shell.js'
 import { type AbortOptions, abort, type ListOptions, ls } from './unfinished-uploads.js'
 
 const EXAMPLES = `Examples:
@@ -17,115 +28,128 @@ const EXAMPLES = `Examples:
 
 `
 const NOTES = `
-With --, the command is run here, and the object is published only if it exits
-with 0. In a pipe, nobody can tell the end of a producer's output from its crash:
-half of a dump would be published as if it were whole.
+With --, s3-writable runs the command and publishes its output only if it exits
+with 0. In a pipe, a producer that crashes cannot be told from one that has
+finished, so half a dump would be published as if it were complete.
 
---leave-parts keeps what is stored when an upload fails, and --resume goes on with
-it, as it does after a crash. The input must be the same again, from its start:
-what S3 holds is compared and not sent, and what differs is sent again. With
---trust-parts a file on standard input is read from behind the stored parts on
-(on Linux): where it has changed before that, the object is part old, part new.
-A resumed upload that fails is removed, unless --leave-parts is given again.
+--leave-parts keeps the stored parts of an upload that fails. --resume continues
+such an upload, or one that was left by a crash. Give it the same input again, from
+the start: stored parts are compared with the input, and sent again where they
+differ. With --trust-parts (on Linux, with a file as standard input), s3-writable
+begins to read after the stored parts and compares nothing: if the file has changed
+before that point, the object mixes old and new bytes. A resumed upload that fails
+is removed unless --leave-parts is given again.
 
 Region, credentials and endpoint come from the environment and ~/.aws, as for the
 AWS CLI.
 
-Exit codes: 0 published; 1 the upload failed; 2 bad usage; with --, what the
-command exited with, 128 + n where signal n ended it, 127 where there is no such
-command, 126 where it cannot be run; 130, 143, 129 after SIGINT, SIGTERM, SIGHUP;
-141 where standard output was closed before all was printed, 74 where it cannot be
-written: of an upload, the object is there then.
+Exit codes:
+  0    the object was published
+  1    the upload failed
+  2    wrong usage
+  n    with --: the command exited with n; 128 + n if signal n ended it, 127 if it
+       was not found, 126 if it could not be run
+  130  ended by SIGINT; 143 by SIGTERM, 129 by SIGHUP
+  141  standard output was closed before everything was printed
+  74   standard output could not be written
+If an upload ends with 141 or 74, the object was published.
 `
 
-/** The command line: what can be asked for, and what is done then. */
-export function commandLine(argv: string[]): Command {
+/** The command line: its options, its help, and what each command runs. */
+export function makeProgram(argv: string[]): Command {
   const { version } = createRequire(import.meta.url)('../../package.json')
   const program = new Command('s3-writable')
     .usage('[options] <object> [-- command…]')
-    .description('Uploads a stream of any length to S3, all of it or nothing.')
+    .description('Uploads a stream of any length to S3: the complete object, or nothing.')
     .version(version)
-    .configureOutput({ outputError: (text) => say(usageError(text)) })
+    .configureOutput({ outputError: (text) => printMessage(toSafeUsageError(text)) })
     .enablePositionalOptions()
-    .argument('<object>', 's3://bucket/key', objectAddress)
-    .argument('[command...]', 'after --: the command whose output is uploaded; else standard input is')
+    .argument('<object>', 'the object to write: s3://bucket/key', parseObjectAddress)
+    .argument('[command...]', 'after --: a command whose output is uploaded (default: upload standard input)')
     .addHelpText('before', EXAMPLES)
     .addHelpText('after', NOTES)
     .action((to: Address, command: string[], options: PutOptions) => {
-      if (command.length === 0 && argv.includes('--')) throw new Failure(2, 'There is no command after --.')
+      if (command.length === 0 && argv.includes('--')) throw new Failure(2, 'The command after -- is missing.')
       if (command.length > 0 && !argv.includes('--')) {
-        throw new Failure(2, `There must be -- before the command: s3-writable … -- ${quoted(command[0] as string)} …`)
+        throw new Failure(2, `Put -- before the command: s3-writable … -- ${shellQuote(command[0] as string)} …`)
       }
       return put(to, command, options)
     })
     .hook('preSubcommand', (_, command) => {
       const name = command.name()
-      if (argv[0] !== name) throw new Failure(2, `Options go after ${name}: s3-writable ${name} …`)
+      if (argv[0] !== name) throw new Failure(2, `Put the options after ${name}: s3-writable ${name} …`)
     })
-  uploadOptions(commonOptions(program))
-  commonOptions(program.command('ls'))
-    .description('list the unfinished uploads: address, UploadId, age, parts, bytes, owner')
-    .argument('<address>', 's3://bucket, or s3://bucket/prefix', address)
-    .option('--json', 'one JSON object a line')
-    .action((at: Address, options: ListOptions) => ls(at, options))
-  commonOptions(program.command('abort'))
-    .description('remove unfinished uploads, with all that is stored of them')
-    .argument('<address>', 's3://bucket, s3://bucket/prefix, or s3://bucket/key with --upload-id', address)
-    .option('--older-than <age>', 'those that were begun so long ago: 0s, 90m, 12h, 7d', age)
-    .option('--upload-id <id>', 'only this one')
-    .option('--dry-run', 'show them, and remove nothing')
-    .option('--yes', 'do not ask')
-    .action((at: Address, options: AbortOptions) => abort(at, options))
+  addUploadOptions(addCommonOptions(program))
+  addCommonOptions(program.command('ls'))
+    .description('list unfinished uploads: address, UploadId, age, number of parts, size, owner')
+    .argument('<address>', 's3://bucket, or s3://bucket/prefix', parseAddress)
+    .option('--json', 'print each upload as a line of JSON')
+    .action((address: Address, options: ListOptions) => ls(address, options))
+  addCommonOptions(program.command('abort'))
+    .description('remove unfinished uploads and their stored parts')
+    .argument('<address>', 's3://bucket, s3://bucket/prefix, or s3://bucket/key with --upload-id', parseAddress)
+    .option('--older-than <age>', 'remove the uploads that are at least this old, such as 0s, 90m, 12h or 7d', parseAge)
+    .option('--upload-id <id>', 'remove only the upload with this UploadId')
+    .option('--dry-run', 'list the uploads and remove nothing')
+    .option('--yes', 'remove without asking for confirmation')
+    .action((address: Address, options: AbortOptions) => abort(address, options))
   return program
 }
 
 /**
- * commander's message on one line, and without the value of an option that it does not know: that may be a secret, as in
- * a producer's -pPASSWORD where the -- was left out.
+ * Joins commander's message into one line, and removes the value of an unknown option. It may be a secret, such as the
+ * producer's -pPASSWORD if the -- is missing.
  */
-function usageError(text: string): string {
+function toSafeUsageError(text: string): string {
   return text
     .trimEnd()
     .replace(/\n(\(Did you mean .*\))$/, ' $1')
     .replace(/^(error: unknown option '(?:--[^=']*|-[^-])).*'/s, "$1'")
 }
 
-function commonOptions(command: Command): Command {
+function addCommonOptions(command: Command): Command {
   return command
-    .option('--region <region>', 'the bucket’s region')
-    .option('--endpoint-url <url>', 'an S3 other than Amazon’s', url)
-    .option('--profile <name>', 'a profile of ~/.aws')
-    .option('--no-sign-request', 'without credentials')
-    .option('--path-style', 'the bucket in the path, not in the host name')
-    .option('--verbose', 'where it fails, all that is known')
+    .option('--region <region>', 'region of the bucket (default: from the environment or ~/.aws)')
+    .option(
+      '--endpoint-url <url>',
+      'URL of an S3-compatible server (default: from the environment, or Amazon S3)',
+      parseUrl,
+    )
+    .option('--profile <name>', 'profile in ~/.aws to use (default: AWS_PROFILE, or "default")')
+    .option('--no-sign-request', 'send requests without credentials')
+    .option('--path-style', 'put the bucket name into the path of the URL instead of the host name')
+    .option('--verbose', 'after a failure, also print the details and causes of the error')
 }
 
-function uploadOptions(command: Command): Command {
+function addUploadOptions(command: Command): Command {
   return command
-    .option('--part-size <size>', 'bytes in a part, 5MiB to 5GiB (default: 8MiB)', size)
-    .option('--concurrency <n>', 'parts on their way at once (default: 4)', whole)
-    .option('--expected-size <size>', 'about how much will come', size)
-    .option('--content-length <size>', 'exactly how much must come', size)
-    .option('--content-type <type>', 'guessed from the key where it is left out')
-    .option('--content-encoding <coding>', 'such as gzip')
-    .option('--content-disposition <text>')
-    .option('--content-language <language>')
-    .option('--cache-control <text>')
-    .option('--metadata <name=value>', 'may be given often; ASCII', metadata)
-    .option('--storage-class <class>')
-    .option('--acl <acl>')
-    .option('--sse <kind>', 'AES256 or aws:kms')
-    .option('--sse-kms-key-id <id>')
-    .option('--tagging <name=value&…>')
-    .option('--checksum-type <type>', 'FULL_OBJECT or COMPOSITE')
-    .option('--checksum-algorithm <name>')
-    .option('--if-none-match <etag>', "'*': only where there is no such object")
-    .option('--param <Name=value>', 'any other parameter of S3’s, in its spelling; may be given often', param)
-    .option('--resume', 'go on with the unfinished upload of this object')
-    .option('--upload-id <id>', 'with --resume: with this one, where there are several')
-    .option('--trust-parts', 'with --resume: do not read what is stored, and take it as it is')
-    .option('--leave-parts', 'where it fails, keep what is stored, and say how to resume')
-    .option('--json', 'print what S3 answered as JSON on standard output')
-    .option('--quiet', 'say nothing but errors')
-    .option('--no-progress', 'no progress line')
+    .option('--part-size <size>', 'size of a part, 5MiB to 5GiB (default: 8MiB)', parseSize)
+    .option('--concurrency <n>', 'number of parts to send at the same time (default: 4)', parseWholeNumber)
+    .option('--expected-size <size>', 'approximate size of the input; raises the part size if necessary', parseSize)
+    .option('--content-length <size>', 'exact size of the input; any other size fails the upload', parseSize)
+    .option('--content-type <type>', 'media type (default: guessed from the extension of the key)')
+    .option('--content-encoding <coding>', 'encoding of the content, such as gzip')
+    .option('--content-disposition <text>', 'how a browser presents the object, such as attachment')
+    .option('--content-language <language>', 'language of the content, such as en')
+    .option('--cache-control <text>', 'how long the object may be cached, such as max-age=3600')
+    .option('--metadata <name=value>', 'user-defined metadata in ASCII; can be repeated', parseMetadata)
+    .option('--storage-class <class>', 'storage class, such as GLACIER (default: STANDARD)')
+    .option('--acl <acl>', 'canned ACL, such as bucket-owner-full-control')
+    .option('--sse <kind>', 'encryption on the server: AES256 or aws:kms')
+    .option('--sse-kms-key-id <id>', 'KMS key to encrypt with')
+    .option('--tagging <name=value&…>', 'tags of the object, URL-encoded')
+    .option(
+      '--checksum-type <type>',
+      'FULL_OBJECT (one checksum of all bytes) or COMPOSITE (of the checksums of the parts)',
+    )
+    .option('--checksum-algorithm <name>', 'algorithm of the checksums, such as CRC32C or SHA256 (default: CRC32)')
+    .option('--if-none-match <etag>', "with '*': publish only if the object does not exist")
+    .option('--param <Name=value>', "any other S3 parameter, in S3's spelling; can be repeated", parseParam)
+    .option('--resume', 'continue the unfinished upload of this object')
+    .option('--upload-id <id>', 'with --resume: UploadId of the upload to continue, if the object has several')
+    .option('--trust-parts', 'with --resume: skip the input that is already stored, without comparing it')
+    .option('--leave-parts', 'after a failure, keep the stored parts and print the command that resumes')
+    .option('--json', 'print the result as JSON on standard output')
+    .option('--quiet', 'print nothing but errors')
+    .option('--no-progress', 'do not show the progress line')
 }

@@ -1,7 +1,7 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
-import { flags } from './shell.js'
+import { formatOptions } from './shell.js'
 
-/** Which S3, and as whom. What is left out comes from the environment and the profiles, as for any program of the SDK. */
+/** Server and credentials. The SDK reads whatever is undefined from the environment and the profiles, as usual. */
 export interface ClientOptions {
   region?: string
   endpointUrl?: string
@@ -10,11 +10,11 @@ export interface ClientOptions {
   pathStyle?: boolean
 }
 
-/** The same options as they are given to the command, for one that is to be pasted. */
+/** The same options as command-line arguments, for a command that the user pastes into a shell. */
 export function clientArguments(options: ClientOptions): string[] {
   const { region, endpointUrl, profile, signRequest, pathStyle } = options
-  const given = flags({ region, 'endpoint-url': endpointUrl, profile })
-  return [...given, ...(signRequest ? [] : ['--no-sign-request']), ...(pathStyle ? ['--path-style'] : [])]
+  const withValues = formatOptions({ region, 'endpoint-url': endpointUrl, profile })
+  return [...withValues, ...(signRequest ? [] : ['--no-sign-request']), ...(pathStyle ? ['--path-style'] : [])]
 }
 
 export function makeClient({ region, endpointUrl, profile, signRequest, pathStyle }: ClientOptions): S3Client {

@@ -1,29 +1,29 @@
 /**
- * Characters that a terminal obeys instead of showing them, that end a line, or that change the order of its other
- * characters, for a regular expression's brackets: C0, DEL and C1, U+2028 and U+2029, the controls of bidirectional text.
+ * The inside of a regular expression's character class. It matches the characters that a terminal executes instead of
+ * printing, that end a line, or that reorder text: C0, DEL and C1, U+2028 and U+2029, the bidirectional controls.
  */
 export const CONTROLS = '\\p{Cc}\\p{Zl}\\p{Zp}\\p{Bidi_Control}'
 const CONTROL = new RegExp(`[${CONTROLS}]`, 'gu')
-const NAMED: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
+const SHORT_ESCAPES: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 
 /**
- * The text with its control characters escaped, as `\n`, `\x1b` or `\u{202e}`: keys, UploadIds, owners and messages are
- * whatever a store says.
+ * Escapes control characters, as `\n`, `\x1b` or `\u{202e}`. Keys, UploadIds, owners and messages come from the server
+ * and may contain any character.
  */
-export function shown(text: string): string {
-  return text.replace(CONTROL, (character) => NAMED[character] ?? escaped(character))
+export function escapeControls(text: string): string {
+  return text.replace(CONTROL, (character) => SHORT_ESCAPES[character] ?? hexEscape(character))
 }
 
-function escaped(character: string): string {
-  const hex = code(character)
+function hexEscape(character: string): string {
+  const hex = hexCode(character)
   return hex.length > 2 ? `\\u{${hex}}` : `\\x${hex.padStart(2, '0')}`
 }
 
-/** As JSON that reads as the same value: JSON leaves DEL, C1 and those beyond unescaped. */
-export function shownJson(value: unknown): string {
-  return JSON.stringify(value).replace(CONTROL, (character) => `\\u${code(character).padStart(4, '0')}`)
+/** Equivalent JSON without control characters: `JSON.stringify` escapes C0 only. */
+export function toEscapedJson(value: unknown): string {
+  return JSON.stringify(value).replace(CONTROL, (character) => `\\u${hexCode(character).padStart(4, '0')}`)
 }
 
-function code(character: string): string {
+function hexCode(character: string): string {
   return character.charCodeAt(0).toString(16)
 }

@@ -1,32 +1,33 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander'
-import { commandLine } from './arguments.js'
-import { asFailure } from './failure.js'
-import { CLOSED, outliveOutput, say, sayAll } from './output.js'
+import { makeProgram } from './arguments.js'
+import { toFailure } from './failure.js'
+import { EXIT_OUTPUT_CLOSED, printErrorDetails, printMessage, surviveOutputErrors } from './output.js'
 import { withoutNodeVersionWarning } from './warnings.js'
 
-outliveOutput()
+surviveOutputErrors()
 withoutNodeVersionWarning()
 const argv = process.argv.slice(2)
-const program = commandLine(argv)
+const program = makeProgram(argv)
 for (const command of [program, ...program.commands]) command.exitOverride()
 try {
   await program.parseAsync(argv, { from: 'user' })
 } catch (error) {
-  process.exitCode = report(error)
+  process.exitCode = reportError(error)
 }
 
-/** What comes after it is another command's. */
-function before(words: string[], end: string): string[] {
-  return words.includes(end) ? words.slice(0, words.indexOf(end)) : words
-}
-
-function report(error: unknown): number {
-  // commander has said it: help and version are no errors, all else is bad usage.
+/** Prints the error and returns the exit code. */
+function reportError(error: unknown): number {
+  // commander has already printed its message. It also throws after --help and --version, with exit code 0.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-  const { code, message } = asFailure(error)
-  if (code === CLOSED && message === '') return code
-  say(`s3-writable: ${message}`)
-  if (before(argv, '--').includes('--verbose')) sayAll(error)
+  const { code, message } = toFailure(error)
+  if (code === EXIT_OUTPUT_CLOSED && message === '') return code
+  printMessage(`s3-writable: ${message}`)
+  if (ownArguments().includes('--verbose')) printErrorDetails(error)
   return code
+}
+
+/** The arguments before `--`: those after it belong to the producer. */
+function ownArguments(): string[] {
+  return argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv
 }

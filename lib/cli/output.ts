@@ -1,57 +1,60 @@
 import { inspect } from 'node:util'
-import { shown, shownJson } from './escape.js'
+import { escapeControls, toEscapedJson } from './escape.js'
 import { Failure } from './failure.js'
 
-/** As a shell says it of a program that SIGPIPE ended. */
-export const CLOSED = 141
+/** The exit code that shells report for a program that SIGPIPE ended: 128 + 13. */
+export const EXIT_OUTPUT_CLOSED = 141
 /** EX_IOERR of sysexits.h. */
-const NOT_WRITTEN = 74
+const EXIT_OUTPUT_ERROR = 74
 
-/** A line for people on standard output. Rejects with a Failure where that takes no more, so that no more is done for it. */
+/** Prints a line of text on standard output. Rejects with a Failure if it cannot be written, which ends the command. */
 export async function print(line: string): Promise<void> {
-  await written(shown(line))
+  await writeLine(escapeControls(line))
 }
 
-/** A line for programs on standard output. Rejects as `print` does. */
+/** Prints a value as one line of JSON on standard output. Rejects as `print` does. */
 export async function printJson(value: unknown): Promise<void> {
-  await written(shownJson(value))
+  await writeLine(toEscapedJson(value))
 }
 
-async function written(line: string): Promise<void> {
+async function writeLine(line: string): Promise<void> {
   try {
     await new Promise<void>((resolve, reject) => {
       process.stdout.write(`${line}\n`, (error) => (error ? reject(error) : resolve()))
     })
   } catch (error) {
     const { message } = error as Error
-    // Whoever reads has read enough: that needs no words.
-    throw isClosed(error)
-      ? new Failure(CLOSED, '', error)
-      : new Failure(NOT_WRITTEN, `Standard output: ${message}`, error)
+    // A reader such as `head` closes the pipe on purpose, so there is no message.
+    throw isClosedPipe(error)
+      ? new Failure(EXIT_OUTPUT_CLOSED, '', error)
+      : new Failure(EXIT_OUTPUT_ERROR, `Standard output could not be written: ${message}`, error)
   }
 }
 
-/** A line for people on standard error. */
-export function say(line: string): void {
-  process.stderr.write(`${shown(line)}\n`)
+/** Prints a line on standard error. */
+export function printMessage(line: string): void {
+  process.stderr.write(`${escapeControls(line)}\n`)
 }
 
-/** All that is known of an error. It is indented, so that no line in it looks like one of the command's own. */
-export function sayAll(error: unknown): void {
-  for (const line of inspect(error).split('\n')) say(`  ${line}`)
+/**
+ * Prints an error's fields, causes and stack on standard error. Every line is indented, so that none can be mistaken
+ * for a message of the command itself.
+ */
+export function printErrorDetails(error: unknown): void {
+  for (const line of inspect(error).split('\n')) printMessage(`  ${line}`)
 }
 
-function isClosed(error: unknown): boolean {
+function isClosedPipe(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === 'EPIPE'
 }
 
 /**
- * Output that is closed, or a terminal that is gone, must not end the process by an uncaught error: parts may have to be
- * removed. Of what is written by others, commander's help say, the exit code tells.
+ * Keeps the process alive when its output or its terminal is closed, because parts may still have to be removed. For
+ * text that commander prints, such as `--help`, the error sets the exit code.
  */
-export function outliveOutput(): void {
+export function surviveOutputErrors(): void {
   process.stdout.on('error', (error) => {
-    process.exitCode = isClosed(error) ? CLOSED : NOT_WRITTEN
+    process.exitCode = isClosedPipe(error) ? EXIT_OUTPUT_CLOSED : EXIT_OUTPUT_ERROR
   })
   process.stderr.on('error', () => {})
 }

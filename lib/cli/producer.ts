@@ -3,45 +3,49 @@ import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Failure, signalCode } from './failure.js'
+import { Failure, signalExitCode } from './failure.js'
 
-/** Where the bytes come from, and whether all of them did. */
+/** The source of the uploaded bytes: standard input, or a child process. */
 export interface Producer {
   output: Readable
-  /** Rejects unless the producer ended well; only it can tell a crash from the end of the output. */
+  /** Rejects with a Failure unless the process exited with 0. Its output ends in the same way after a crash. */
   succeeded: () => Promise<void>
-  /** Ends it, where it can be ended, and waits until it has. */
+  /** Ends the process, and waits until it has exited. */
   end: () => Promise<void>
-  /** Ends it at once, where it can be ended. */
+  /** Kills the process without waiting. */
   kill: () => void
 }
 
-const nothing = async (): Promise<void> => {}
+const doNothing = async (): Promise<void> => {}
 
-/** What comes by a pipe or from a file, there from `start` on: its end is all that can be known. */
+/**
+ * Standard input as the producer. If the process that writes it crashes, it simply ends, as on success, so `succeeded`
+ * always resolves.
+ * @param start the offset at which to begin to read, if standard input is a file
+ */
 export function standardInput(start?: number): Producer {
   const output = start === undefined ? process.stdin : createReadStream('', { fd: 0, start })
-  return { output, succeeded: nothing, end: nothing, kill: nothing }
+  return { output, succeeded: doNothing, end: doNothing, kill: doNothing }
 }
 
-/** A producer that does not hear SIGTERM is killed after so many milliseconds. */
+/** How long a process may take to end after SIGTERM, in ms. Then it is killed. */
 const GRACE = 5000
 
-/** A command of our own, whose output is the object. */
-export function run(command: string, args: string[]): Producer {
-  const child = started(command, args)
-  const ended = endOf(child, command)
-  ended.catch(() => {})
-  // One that may not be killed, sudo's say, says so by an event; its broken pipe is all that is left to end it.
+/** A child process as the producer: its standard output is uploaded. */
+export function runCommand(command: string, args: string[]): Producer {
+  const child = spawnCommand(command, args)
+  const exited = waitForExit(child, command)
+  exited.catch(() => {})
+  // A process that this one may not signal, such as sudo, makes `kill` emit an error. Its closed pipe still ends it.
   child.on('error', () => {})
   return {
     output: child.stdout,
-    succeeded: () => ended,
+    succeeded: () => exited,
     end: async () => {
       child.stdout.destroy()
       child.kill()
       const timer = setTimeout(() => child.kill('SIGKILL'), GRACE)
-      await Promise.race([ended.catch(() => {}), sleep(2 * GRACE, undefined, { ref: false })])
+      await Promise.race([exited.catch(() => {}), sleep(2 * GRACE, undefined, { ref: false })])
       clearTimeout(timer)
       child.unref()
     },
@@ -49,29 +53,32 @@ export function run(command: string, args: string[]): Producer {
   }
 }
 
-function started(command: string, args: string[]): ChildProcessByStdio<null, Readable, null> {
+function spawnCommand(command: string, args: string[]): ChildProcessByStdio<null, Readable, null> {
   try {
     return spawn(command, args, { stdio: ['inherit', 'pipe', 'inherit'] })
   } catch (error) {
-    throw notRun(command, error)
+    throw notExecutable(command, error)
   }
 }
 
-function notRun(command: string, error: unknown): Failure {
+function notExecutable(command: string, error: unknown): Failure {
   return new Failure(126, `${command} could not be run: ${(error as Error).message}. Nothing was published.`)
 }
 
-async function endOf(child: ChildProcess, command: string): Promise<void> {
-  let code: number | null
+async function waitForExit(child: ChildProcess, command: string): Promise<void> {
+  let exitCode: number | null
   let signal: NodeJS.Signals | null
   try {
-    ;[code, signal] = await once(child, 'exit')
+    ;[exitCode, signal] = await once(child, 'exit')
   } catch (error) {
-    const { code: why } = error as NodeJS.ErrnoException
-    if (why === 'ENOENT') throw new Failure(127, `${command}: there is no such command. Nothing was published.`)
-    throw notRun(command, error)
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') throw new Failure(127, `${command}: command not found. Nothing was published.`)
+    throw notExecutable(command, error)
   }
-  if (signal !== null)
-    throw new Failure(signalCode(signal), `${command} was ended by ${signal}. Nothing was published.`)
-  if (code !== 0) throw new Failure(code as number, `${command} exited with ${code}. Nothing was published.`)
+  if (signal !== null) {
+    throw new Failure(signalExitCode(signal), `${command} was ended by ${signal}. Nothing was published.`)
+  }
+  if (exitCode !== 0) {
+    throw new Failure(exitCode as number, `${command} exited with ${exitCode}. Nothing was published.`)
+  }
 }

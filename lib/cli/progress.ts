@@ -1,29 +1,38 @@
 import { SingleBar } from 'cli-progress'
 import type { S3Writable, S3WritableProgress } from '../index.js'
-import { bytes, counted, duration } from './parse.js'
+import { formatBytes, formatDuration, plural } from './format.js'
 
-/** A line on a terminal, drawn over and over; nothing where standard error is none. Returns what ends it. */
-export function showProgress(upload: S3Writable, about: number | undefined): () => void {
+/**
+ * Shows a line on standard error that is redrawn in place. Returns a function that removes the line.
+ * @param total the expected size in bytes; undefined if it is unknown
+ */
+export function showProgress(upload: S3Writable, total: number | undefined): () => void {
   const start = performance.now()
-  const format = (_: unknown, __: unknown, progress: S3WritableProgress): string => line(progress, about, start)
+  const format = (_: unknown, __: unknown, progress: S3WritableProgress): string =>
+    formatProgress(progress, total, start)
   const bar = new SingleBar({ format, stream: process.stderr, clearOnComplete: true, hideCursor: true, fps: 5 })
-  const none: S3WritableProgress = { loaded: 0, sent: 0, parts: 0 }
-  bar.start(1, 0, none)
+  const initial: S3WritableProgress = { loaded: 0, sent: 0, parts: 0 }
+  bar.start(1, 0, initial)
   upload.on('progress', (progress) => bar.update(0, progress))
-  // Also where the process is ended at once: a terminal without a cursor is no use.
+  // `process.exit` after a second signal must not leave the terminal without a cursor.
   process.once('exit', () => bar.stop())
   return () => bar.stop()
 }
 
-export function line(
+/** `start` is the time of the first byte, as `performance.now()` gives it. */
+export function formatProgress(
   { sent, parts, skipped = 0 }: S3WritableProgress,
-  about: number | undefined,
+  total: number | undefined,
   start: number,
 ): string {
   const ms = performance.now() - start
   const rate = (sent - skipped) / (ms / 1000)
-  const left = about === undefined || rate === 0 ? [] : [`${duration(Math.max(0, about - sent) / (rate / 1000))} left`]
-  const sum = about === undefined ? bytes(sent) : `${bytes(sent)} of ${bytes(about)}`
-  const there = skipped === 0 ? [] : [`${bytes(skipped)} were there`]
-  return [sum, `${bytes(Math.round(rate))}/s`, `${counted(parts, 'part')} stored`, ...there, ...left].join(' · ')
+  const msLeft = total === undefined || rate === 0 ? undefined : Math.max(0, total - sent) / (rate / 1000)
+  return [
+    total === undefined ? formatBytes(sent) : `${formatBytes(sent)} of ${formatBytes(total)}`,
+    `${formatBytes(Math.round(rate))}/s`,
+    `${plural(parts, 'part')} stored`,
+    ...(skipped === 0 ? [] : [`${formatBytes(skipped)} already stored`]),
+    ...(msLeft === undefined ? [] : [`${formatDuration(msLeft)} left`]),
+  ].join(' · ')
 }

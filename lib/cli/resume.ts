@@ -12,54 +12,60 @@ export interface ResumeOptions {
   param?: Record<string, unknown>
 }
 
-/** The stream's `resume` option, and where in the input file reading begins. */
-export interface Resumed {
+/** How to resume; empty for a new upload. */
+export interface ResumePlan {
+  /** The stream's option. */
   resume?: Resume
+  /** The offset in the file on standard input at which to begin to read. Undefined reads on from where the file is. */
   start?: number
 }
 
-/** A file as standard input. */
-export interface Input {
-  /** Where in the file the next read begins. */
+/** A file that is this process's standard input. */
+export interface InputFile {
+  /** The offset in the file of the next read. */
   position: number
   size: number
 }
 
 /**
- * How to go on with the unfinished upload of an object. The stream compares every stored part with the input, which comes
- * from its start again. With `trustParts` a file is read from behind the stored parts on, and they are taken as they are:
- * no time of a file proves that it is what it was, since clocks differ and times can be set.
+ * Turns the command's options into a plan. By default the input is read from its start, and the stream compares it with
+ * every stored part. With `trustParts`, a file is read from the end of the stored parts on, and nothing is compared.
+ * The command never chooses this by itself, because a file's times do not prove that it is unchanged: clocks differ,
+ * and times can be set.
  */
-export async function resumed(
+export async function planResume(
   client: S3Client,
-  at: Address,
+  address: Address,
   { resume, uploadId: UploadId, trustParts, param }: ResumeOptions,
-  input: Input | undefined,
-): Promise<Resumed> {
+  input: InputFile | undefined,
+): Promise<ResumePlan> {
   if (!resume) {
-    if (UploadId !== undefined) throw new Failure(2, '--upload-id goes with --resume.')
-    if (trustParts) throw new Failure(2, '--trust-parts goes with --resume.')
+    if (UploadId !== undefined) throw new Failure(2, '--upload-id needs --resume.')
+    if (trustParts) throw new Failure(2, '--trust-parts needs --resume.')
     return {}
   }
   if (!trustParts) return { resume: UploadId === undefined ? true : { UploadId } }
   if (input === undefined) {
     throw new Failure(2, '--trust-parts needs a file as standard input (on Linux): s3-writable … < file.')
   }
-  const point = await resumePoint({ ...param, client, ...at, UploadId })
+  const point = await resumePoint({ ...param, client, ...address, UploadId })
   const start = input.position + point.offset
   if (start <= input.size) return { resume: point, start }
-  const held = Math.max(0, input.size - input.position)
-  const why = `standard input ends after ${held} bytes, and ${point.offset} are stored, so it is not the same file`
-  throw new Failure(1, `s3://${at.Bucket}/${at.Key}: ${why}. Resume it without --trust-parts, to compare them.`)
+  const length = Math.max(0, input.size - input.position)
+  const why = `standard input ends after ${length} bytes, but ${point.offset} are stored, so it is not the same file`
+  throw new Failure(
+    1,
+    `s3://${address.Bucket}/${address.Key}: ${why}. Resume without --trust-parts to compare the bytes.`,
+  )
 }
 
 /**
- * Standard input, where it is a file and the system tells where in it this process is (Linux): a shell may have read from
- * it before. https://man7.org/linux/man-pages/man5/proc_pid_fdinfo.5.html
+ * Standard input, if it is a file and the system reports this process's position in it (on Linux). The position matters
+ * because a shell may have read from the file before. https://man7.org/linux/man-pages/man5/proc_pid_fdinfo.5.html
  */
-export function inputFile(fd = 0, about = `/proc/self/fdinfo/${fd}`): Input | undefined {
+export function findInputFile(fd = 0, fdInfo = `/proc/self/fdinfo/${fd}`): InputFile | undefined {
   const stats = fstatSync(fd)
-  if (!stats.isFile() || !existsSync(about)) return undefined
-  const position = Number(/^pos:\s*(\d+)$/m.exec(readFileSync(about, 'utf8'))?.[1])
+  if (!stats.isFile() || !existsSync(fdInfo)) return undefined
+  const position = Number(/^pos:\s*(\d+)$/m.exec(readFileSync(fdInfo, 'utf8'))?.[1])
   return { position, size: stats.size }
 }

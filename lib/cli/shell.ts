@@ -1,22 +1,27 @@
-import { CONTROLS, shown } from './escape.js'
+import { CONTROLS, escapeControls } from './escape.js'
 
 const ESCAPED = new RegExp(`[\\\\'!${CONTROLS}]`, 'gu')
 
 /**
- * As a shell takes it for one word. One with control characters is written as `$'…'`, which bash, zsh and ksh know: bytes
- * in octal, since other escapes depend on the shell and its locale.
+ * Quotes a word for a shell. A word with control characters becomes `$'…'`, which bash, zsh and ksh support. Its bytes
+ * are written in octal, because the meaning of other escapes depends on the shell and the locale.
  */
-export function quoted(word: string): string {
-  if (shown(word) !== word) return `$'${word.replace(ESCAPED, octal)}'`
-  // zsh takes a word that begins with = for the path of a command.
+export function shellQuote(word: string): string {
+  if (escapeControls(word) !== word) return `$'${word.replace(ESCAPED, octalEscape)}'`
+  // zsh replaces a word that begins with = by the path of a command.
   return /^(?!=)[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }
 
-function octal(character: string): string {
+function octalEscape(character: string): string {
   return [...Buffer.from(character)].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('')
 }
 
-/** Those that are given, as one word each: a value may begin with a dash. */
-export function flags(named: Record<string, string | number | undefined>): string[] {
-  return Object.entries(named).flatMap(([name, value]) => (value === undefined ? [] : [quoted(`--${name}=${value}`)]))
+/**
+ * Command-line options for the values that are not undefined. Each is one `--name=value` word, because a value after a
+ * space may not begin with a dash.
+ */
+export function formatOptions(values: Record<string, string | number | undefined>): string[] {
+  return Object.entries(values).flatMap(([name, value]) =>
+    value === undefined ? [] : [shellQuote(`--${name}=${value}`)],
+  )
 }

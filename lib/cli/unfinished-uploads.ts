@@ -1,154 +1,169 @@
 import { once } from 'node:events'
 import { createInterface } from 'node:readline/promises'
 import type { S3Client } from '@aws-sdk/client-s3'
-import { isUploadNotFound } from '../errors/causes.js'
 import { abortUpload, listParts, listUploads, type UnfinishedUpload } from '../index.js'
 import { type ClientOptions, makeClient } from './client.js'
-import { asFailure, explained, Failure } from './failure.js'
-import { print, printJson, say } from './output.js'
-import { type Address, bytes, counted, duration } from './parse.js'
+import { explain, Failure, toFailure } from './failure.js'
+import { formatBytes, formatDuration, plural } from './format.js'
+import { print, printJson, printMessage } from './output.js'
+import type { Address } from './parse.js'
 
 export interface ListOptions extends ClientOptions {
   json?: boolean
 }
 
 export interface AbortOptions extends ClientOptions {
+  /** Minimum age in milliseconds. */
   olderThan?: number
   uploadId?: string
   dryRun?: boolean
   yes?: boolean
 }
 
-/** What is known of an unfinished upload without asking for its parts. */
-type Known = Pick<UnfinishedUpload, 'Key' | 'UploadId' | 'Initiated' | 'Owner'>
+/** The fields of an unfinished upload that are known without a ListParts request. */
+type Upload = Pick<UnfinishedUpload, 'Key' | 'UploadId' | 'Initiated' | 'Owner'>
 
-/** Every unfinished upload under an address, with what is stored of it. */
+/** The `ls` command: prints every unfinished upload under an address, with the number and size of its parts. */
 export async function ls({ Bucket, Key: Prefix }: Address, options: ListOptions): Promise<void> {
-  await using(options, async (client) => {
+  await withClient(options, async (client) => {
     for await (const upload of listUploads({ client, Bucket, Prefix })) {
       const { Key, UploadId, Initiated, Owner } = upload
-      const held = await stored(client, Bucket, upload)
-      if (options.json) await printJson({ Bucket, Key, UploadId, Initiated, Owner, ...held })
-      else
-        await print([line(Bucket, upload), counted(held.parts, 'part'), bytes(held.size), ownerOf(upload)].join('  '))
+      const { parts, size } = await sumOfParts(client, Bucket, upload)
+      if (options.json) await printJson({ Bucket, Key, UploadId, Initiated, Owner, parts, size })
+      else {
+        const columns = [formatUpload(Bucket, upload), plural(parts, 'part'), formatBytes(size), ownerName(upload)]
+        await print(columns.join('  '))
+      }
     }
   })
 }
 
-/** Removes the unfinished uploads under an address that are old enough, or one by its name. */
+/** The `abort` command: removes the unfinished uploads under an address that are old enough, or one by its UploadId. */
 export async function abort({ Bucket, Key }: Address, options: AbortOptions): Promise<void> {
   const { olderThan, uploadId, dryRun, yes } = options
   if ((olderThan === undefined) === (uploadId === undefined)) {
-    throw new Failure(2, 'Give either --older-than, such as 7d, or --upload-id.')
+    throw new Failure(2, 'abort needs either --older-than, such as --older-than 7d, or --upload-id.')
   }
   if (uploadId !== undefined && Key === '') throw new Failure(2, '--upload-id needs the key: s3://bucket/key.')
-  await using(options, async (client) => {
-    const found =
+  await withClient(options, async (client) => {
+    const uploads =
       uploadId === undefined
-        ? await old(client, { Bucket, Key }, olderThan as number)
-        : [await named(client, { Bucket, Key, UploadId: uploadId })]
-    for (const upload of found) await print(line(Bucket, upload))
-    if (dryRun || found.length === 0) return
-    if (!yes && !(await confirmed(found.length))) throw new Failure(1, 'Nothing was removed.')
-    const { failures, ...counts } = await removed(client, Bucket, found)
-    say(outcome(counts))
+        ? await uploadsOlderThan(client, { Bucket, Key }, olderThan as number)
+        : [await existingUpload(client, { Bucket, Key, UploadId: uploadId })]
+    for (const upload of uploads) await print(formatUpload(Bucket, upload))
+    if (dryRun || uploads.length === 0) return
+    if (!yes && !(await confirmRemoval(uploads.length))) throw new Failure(1, 'Nothing was removed.')
+    const { failures, ...counts } = await removeUploads(client, Bucket, uploads)
+    printMessage(formatOutcome(counts))
     const last = failures.pop()
-    for (const failure of failures) say(`s3-writable: ${explained(failure)}`)
-    if (last !== undefined) throw asFailure(last)
+    for (const failure of failures) printMessage(`s3-writable: ${explain(failure)}`)
+    if (last !== undefined) throw toFailure(last)
   })
 }
 
-async function using(options: ClientOptions, use: (client: S3Client) => Promise<void>): Promise<void> {
+async function withClient(options: ClientOptions, use: (client: S3Client) => Promise<void>): Promise<void> {
   const client = makeClient(options)
   try {
     await use(client)
   } catch (error) {
-    throw asFailure(error)
+    throw toFailure(error)
   } finally {
     client.destroy()
   }
 }
 
-async function old(client: S3Client, { Bucket, Key: Prefix }: Address, age: number): Promise<Known[]> {
-  const before = Date.now() - age
-  const found: Known[] = []
+async function uploadsOlderThan(client: S3Client, { Bucket, Key: Prefix }: Address, age: number): Promise<Upload[]> {
+  const latest = Date.now() - age
+  const uploads: Upload[] = []
   for await (const upload of listUploads({ client, Bucket, Prefix })) {
-    if (isOld(upload, before)) found.push(upload)
+    if (wasInitiatedBy(upload, latest)) uploads.push(upload)
   }
-  return found
+  return uploads
 }
 
-async function stored(
+async function sumOfParts(
   client: S3Client,
   Bucket: string,
-  { Key, UploadId }: Known,
+  { Key, UploadId }: Upload,
 ): Promise<{ parts: number; size: number }> {
-  const held = { parts: 0, size: 0 }
+  const sum = { parts: 0, size: 0 }
   try {
     for await (const { Size = 0 } of listParts({ client, Bucket, Key, UploadId })) {
-      held.parts++
-      held.size += Size
+      sum.parts++
+      sum.size += Size
     }
   } catch (error) {
-    // It ended while it was being listed.
+    // The upload may be completed or aborted while its parts are being listed.
     if (!isUploadNotFound(error)) throw error
   }
-  return held
+  return sum
 }
 
-/** A name that is mistyped is not to be told as removed. Who may not look may still remove. */
-async function named(client: S3Client, upload: Known & { Bucket: string }): Promise<Known> {
+/**
+ * Checks that the upload exists, so that a mistyped UploadId is not reported as removed. Any other error is ignored,
+ * because credentials that forbid ListParts may still permit AbortMultipartUpload.
+ */
+async function existingUpload(client: S3Client, upload: Upload & { Bucket: string }): Promise<Upload> {
   try {
     await listParts({ client, ...upload }).next()
   } catch (error) {
-    if (isUploadNotFound(error)) throw new Failure(1, `There is no such upload: ${line(upload.Bucket, upload)}`, error)
+    if (isUploadNotFound(error)) {
+      throw new Failure(1, `The upload does not exist: ${formatUpload(upload.Bucket, upload)}`, error)
+    }
   }
   return upload
 }
 
-/** Goes on after one that cannot be removed. */
-async function removed(
+/** Whether S3 answered that the upload does not exist. Ceph answers NoSuchKey instead of NoSuchUpload. */
+export function isUploadNotFound(error: unknown): boolean {
+  const { name, $metadata } = error as { name?: string; $metadata?: { httpStatusCode?: number } }
+  return name === 'NoSuchUpload' || (name === 'NoSuchKey' && $metadata?.httpStatusCode === 404)
+}
+
+/** Removes all uploads that can be removed, and collects the errors of the others. */
+async function removeUploads(
   client: S3Client,
   Bucket: string,
-  uploads: Known[],
-): Promise<{ removed: number; gone: number; failures: unknown[] }> {
-  const answers: unknown[] = []
+  uploads: Upload[],
+): Promise<{ removed: number; notFound: number; failures: unknown[] }> {
+  const counts = { removed: 0, notFound: 0 }
   const failures: unknown[] = []
   for (const { Key, UploadId } of uploads) {
     try {
-      answers.push(await abortUpload({ client, Bucket, Key, UploadId }))
+      const existed = await abortUpload({ client, Bucket, Key, UploadId })
+      counts[existed ? 'removed' : 'notFound']++
     } catch (error) {
       failures.push(error)
     }
   }
-  const gone = answers.filter((wasThere) => wasThere === false).length
-  return { removed: answers.length - gone, gone, failures }
+  return { ...counts, failures }
 }
 
 /** `2 removed, 1 already gone.` */
-export function outcome({ removed, gone }: { removed: number; gone: number }): string {
-  return `${[`${removed} removed`, ...(gone === 0 ? [] : [`${gone} already gone`])].join(', ')}.`
+export function formatOutcome({ removed, notFound }: { removed: number; notFound: number }): string {
+  return `${[`${removed} removed`, ...(notFound === 0 ? [] : [`${notFound} already gone`])].join(', ')}.`
 }
 
-/** One whose begin the store does not tell is not known to be old. */
-export function isOld({ Initiated }: Pick<UnfinishedUpload, 'Initiated'>, before: number): boolean {
-  return Initiated !== undefined && Initiated.getTime() <= before
+/** Whether the upload was begun at `latest` or before, in ms since 1970; false if the server does not say when. */
+export function wasInitiatedBy({ Initiated }: Pick<UnfinishedUpload, 'Initiated'>, latest: number): boolean {
+  return Initiated !== undefined && Initiated.getTime() <= latest
 }
 
-export function ownerOf({ Owner }: Pick<UnfinishedUpload, 'Owner'>): string {
+export function ownerName({ Owner }: Pick<UnfinishedUpload, 'Owner'>): string {
   return Owner?.DisplayName || Owner?.ID || '-'
 }
 
-export function line(Bucket: string, { Key, UploadId, Initiated }: Known): string {
-  const age = Initiated === undefined ? [] : [`${duration(Date.now() - Initiated.getTime())} old`]
+/** The address, the UploadId, and the age if it is known. */
+export function formatUpload(Bucket: string, { Key, UploadId, Initiated }: Upload): string {
+  const age = Initiated === undefined ? [] : [`${formatDuration(Date.now() - Initiated.getTime())} old`]
   return [`s3://${Bucket}/${Key}`, UploadId, ...age].join('  ')
 }
 
-async function confirmed(count: number): Promise<boolean> {
-  if (!process.stdin.isTTY) throw new Failure(2, 'Nobody can be asked here: give --yes to remove them.')
+async function confirmRemoval(count: number): Promise<boolean> {
+  if (!process.stdin.isTTY) throw new Failure(2, 'Standard input is not a terminal: pass --yes to confirm.')
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  const question = terminal.question(`Remove ${counted(count, 'upload')}? [y/N] `)
-  // The end of the input is no answer, and means no.
+  const question = terminal.question(`Remove ${plural(count, 'upload')}? [y/N] `)
+  // `question` never settles if the input ends. That counts as "no".
   const answer = await Promise.race([question, once(terminal, 'close').then(() => '')])
   terminal.close()
   return /^y(es)?$/i.test(answer.trim())

@@ -1,8 +1,8 @@
 const NODE_VERSION = /^Node\w*Warning: The AWS SDK for JavaScript/
 
 /**
- * Drops the SDK's warning of a version of Node that a later SDK will not support, and no other: who runs a command did not
- * choose its SDK. It comes at each run, when the first client is made.
+ * Drops only the SDK's warning that a later SDK will not support this version of Node. The SDK emits it on every run,
+ * when the first client is made, and the user of a command did not choose its SDK.
  */
 export function withoutNodeVersionWarning(): void {
   const { emitWarning } = process

@@ -144,7 +144,7 @@ t.test('ls shows each upload, and what is stored of it; abort removes the old on
   t.same([dry.code, dry.stdout.trim().split('\n').length], [0, 2])
   const unasked = await cli(['abort', S3, '--older-than', '0s'])
   t.equal(unasked.code, 2)
-  t.match(unasked.stderr, /give --yes/)
+  t.match(unasked.stderr, /Standard input is not a terminal: pass --yes/)
   t.equal((await unfinishedUploads(Bucket)).length, 2, 'nothing was removed')
 
   t.equal((await cli(['abort', `${S3}/dumps/b`, '--upload-id', second, '--yes'])).code, 0)

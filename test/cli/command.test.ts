@@ -9,7 +9,7 @@ import { endpoint, head, makeBucket, stored } from '../support/store.js'
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
 
-t.test('what is piped in becomes the object, and one line says so', async (t) => {
+t.test('standard input is uploaded, and one line reports the result', async (t) => {
   const Bucket = await makeBucket(t)
   const data = bytes(12 * MiB)
   const { code, stdout, stderr } = await cli([`s3://${Bucket}/a/talk.webm`], { input: data })
@@ -17,10 +17,10 @@ t.test('what is piped in becomes the object, and one line says so', async (t) =>
   t.equal(stdout, '')
   t.match(stderr, new RegExp(`^s3://${Bucket}/a/talk.webm: 12.0 MiB in .*, [\\d.]+ MiB/s, 2 parts\n$`))
   t.same(await stored(Bucket, 'a/talk.webm'), { sha256: sha256(data), size: data.length })
-  t.equal((await head(Bucket, 'a/talk.webm'))?.ContentType, 'video/webm', 'guessed from the key')
+  t.equal((await head(Bucket, 'a/talk.webm'))?.ContentType, 'video/webm', 'the type is guessed from the key')
 })
 
-t.test('what a command puts out becomes the object where it exits with 0', async (t) => {
+t.test('the output of a command is uploaded if the command exits with 0', async (t) => {
   const Bucket = await makeBucket(t)
   const { code, stdout, stderr } = await cli([
     `s3://${Bucket}/k`,
@@ -31,61 +31,73 @@ t.test('what a command puts out becomes the object where it exits with 0', async
     'printf hello; echo note >&2',
   ])
   t.equal(code, 0)
-  t.equal(stderr, 'note\n', 'its standard error goes through')
+  t.equal(stderr, 'note\n', 'the standard error of the command is passed through')
   t.match(JSON.parse(stdout), { Bucket, Key: 'k', size: 5, parts: 1, ETag: '"5d41402abc4b2a76b9719d911017c592"' })
   t.equal((await head(Bucket, 'k'))?.ContentType, 'application/octet-stream')
 })
 
-t.test('a command that fails publishes nothing, and its exit code is ours', async (t) => {
+t.test('a command that fails publishes nothing, and its exit code is passed on', async (t) => {
   const Bucket = await makeBucket(t)
-  const failures: [command: string[], code: number, why: RegExp][] = [
+  const failures: [command: string[], code: number, message: RegExp][] = [
     [['sh', '-c', 'head -c 9000000 /dev/zero; exit 3'], 3, /sh exited with 3\. Nothing was published/],
     [['sh', '-c', 'printf x; exit 1'], 1, /sh exited with 1/],
     [['sh', '-c', 'printf x; kill -KILL $$'], 137, /sh was ended by SIGKILL/],
-    [['no-such-command-here'], 127, /no-such-command-here: there is no such command/],
+    [['no-such-command-here'], 127, /no-such-command-here: command not found/],
     [['/etc/passwd'], 126, /could not be run: .*EACCES/],
     [[''], 126, /could not be run/],
   ]
-  for (const [command, expected, why] of failures) {
+  for (const [command, expected, message] of failures) {
     const { code, stderr } = await cli([`s3://${Bucket}/k`, '--', ...command])
     t.equal(code, expected)
-    t.match(stderr, why)
+    t.match(stderr, message)
     t.match(stderr, /^[^\n]*\n$/, 'on one line')
   }
   const short = [`s3://${Bucket}/k`, '--content-length', '100', '--', 'sh', '-c']
-  t.match(await cli([...short, 'printf x; exit 5']), { code: 5, stderr: /sh exited with 5/ }, 'that is why it is short')
+  t.match(
+    await cli([...short, 'printf x; exit 5']),
+    { code: 5, stderr: /sh exited with 5/ },
+    'the exit code explains the length',
+  )
   t.match(await cli([...short, 'printf x']), { code: 1, stderr: /ContentLength is 100/ })
   await nothingIsLeft(t, Bucket, 'k')
 })
 
-t.test('a failed upload ends the command, and says on one line what to do', async (t) => {
+t.test('a failed upload ends the command with one line that says what to do', async (t) => {
   const Bucket = await makeBucket(t)
   const S3 = `s3://${Bucket}/k`
   const endless = ['--', 'sh', '-c', 'cat /dev/zero 2>/dev/null']
-  const nobody = { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined }
-  const failures: [args: string[], env: NodeJS.ProcessEnv, why: RegExp][] = [
-    [['s3://no-such-bucket-here/k', ...endless], {}, /NoSuchBucket.*no such bucket: look at its name/],
-    [[S3, ...endless], { AWS_ACCESS_KEY_ID: 'nobody' }, /InvalidAccessKeyId.*look at AWS_ACCESS_KEY_ID and --profile/],
-    [[S3, '--no-sign-request', ...endless], {}, /AccessDenied.*may not do this\. It takes s3:PutObject/],
-    [[S3, '--endpoint-url', 'http://127.0.0.1:1', ...endless], {}, /ECONNREFUSED.*Nobody answers there/],
-    [[S3, '--profile', 'nobody', ...endless], nobody, /CredentialsProviderError.*a --profile that has them/],
+  const noCredentials = { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined }
+  const failures: [args: string[], env: NodeJS.ProcessEnv, message: RegExp][] = [
+    [['s3://no-such-bucket-here/k', ...endless], {}, /NoSuchBucket.*The bucket does not exist: check its name/],
+    [[S3, ...endless], { AWS_ACCESS_KEY_ID: 'nobody' }, /InvalidAccessKeyId.*check AWS_ACCESS_KEY_ID and --profile/],
+    [
+      [S3, '--no-sign-request', ...endless],
+      {},
+      /AccessDenied.*do not permit this request\. An upload needs s3:PutObject/,
+    ],
+    [
+      [S3, '--endpoint-url', 'http://127.0.0.1:1', ...endless],
+      {},
+      /ECONNREFUSED.*Connection refused: check --endpoint-url/,
+    ],
+    [[S3, '--profile', 'nobody', ...endless], noCredentials, /CredentialsProviderError.*a --profile that has them/],
     [[S3, '--content-length', '3', ...endless], {}, /ContentLength is 3/],
   ]
-  for (const [args, env, why] of failures) {
+  for (const [args, env, message] of failures) {
     const { code, stderr, stdout } = await cli(args, { env })
     t.equal(code, 1)
-    t.match(stderr, why)
+    t.match(stderr, message)
     t.match(stderr, /^s3-writable: [^\n]*\n$/, 'on one line')
     t.equal(stdout, '')
   }
   const { stderr } = await cli([S3, '--verbose', '--content-length', '3', '--', 'echo', 'more'])
-  t.match(stderr, /ContentLength is 3.*\n.*\bat /s, 'with --verbose, all that is known')
+  t.match(stderr, /ContentLength is 3.*\n.*\bat /s, '--verbose prints the stack')
   const others = await cli([S3, '--content-length', '3', '--', 'echo', '--verbose'])
-  t.match(others.stderr, /^s3-writable: [^\n]*\n$/, 'what stands after -- is another command’s')
+  t.match(others.stderr, /^s3-writable: [^\n]*\n$/, 'an option after -- belongs to the producer')
   await nothingIsLeft(t, Bucket, 'k')
 })
 
-t.test('where the clean-up fails, the command that removes what is left is told', async (t) => {
+t.test('if the clean-up fails, the message has the command that removes the parts', async (t) => {
   const Bucket = await makeBucket(t)
   const proxy = await faultProxy(t, {
     fault: ({ operation }) => (operation === 'AbortMultipartUpload' ? denied : undefined),
@@ -97,15 +109,15 @@ t.test('where the clean-up fails, the command that removes what is left is told'
   t.equal(code, 4)
   const [, words = ''] = /Parts may be left\. To remove them: s3-writable (abort .*)\n$/.exec(stderr) ?? []
   t.match(words, `--region=us-east-1 --endpoint-url=${proxy.url} --path-style --upload-id=`)
-  // As it is pasted into a shell, though to the store itself.
+  // The proxy refuses AbortMultipartUpload, so the pasted command goes to the server itself.
   const command = words.replace(proxy.url, endpoint.href)
   const pasted = execFileSync('bash', ['-c', `printf '%s\\n' ${command}`], { encoding: 'utf8' })
   const removal = [...pasted.trim().split('\n'), '--yes']
   t.match(await cli(removal), { code: 0, stderr: /1 removed/ })
-  t.match(await cli(removal), { code: 1, stderr: /There is no such upload/ })
+  t.match(await cli(removal), { code: 1, stderr: /The upload does not exist/ })
 })
 
-t.test('options become S3’s parameters', async (t) => {
+t.test('options are sent as S3 parameters', async (t) => {
   const Bucket = await makeBucket(t)
   const options = ['--content-type', 'text/x', '--content-encoding', 'gzip', '--cache-control', 'no-store']
   const more = ['--metadata', 'a=1', '--metadata', 'b=2=3', '--tagging', 'x=y', '--param', 'ContentLanguage=de']
@@ -113,7 +125,7 @@ t.test('options become S3’s parameters', async (t) => {
   const parts = ['--part-size', '5MiB', '--concurrency', '2', '--expected-size', '6MiB', '--checksum-type', 'COMPOSITE']
   const own = [...options, ...more, ...typed, ...parts, '--path-style', '--region', 'us-east-1', '--quiet']
   const ran = await cli([`s3://${Bucket}/k`, ...own], { input: bytes(6 * MiB) })
-  t.same([ran.code, ran.stdout, ran.stderr], [0, '', ''], 'with --quiet, nothing is said')
+  t.same([ran.code, ran.stdout, ran.stderr], [0, '', ''], '--quiet prints nothing')
   t.match(await head(Bucket, 'k'), {
     ContentType: 'text/x',
     ContentEncoding: 'gzip',
@@ -125,21 +137,24 @@ t.test('options become S3’s parameters', async (t) => {
   })
   const again = await cli([`s3://${Bucket}/k`, '--if-none-match', '*'], { input: 'x' })
   t.equal(again.code, 1)
-  t.match(again.stderr, /PreconditionFailed.*The object is there already/)
+  t.match(again.stderr, /PreconditionFailed.*The object already exists/)
 })
 
-t.test('bad usage is told, code 2, and nothing is sent', async (t) => {
+t.test('wrong usage ends with exit code 2 and a message, and no request is sent', async (t) => {
   const proxy = await faultProxy(t)
   const S3 = 's3://bucket/key'
-  const wrong: [args: string[], why: RegExp][] = [
+  const wrong: [args: string[], message: RegExp][] = [
     [[], /missing required argument 'object'/],
-    [['s3://bucket'], /there is no key/],
-    [['s3://bucket/'], /there is no key/],
+    [['s3://bucket'], /the key is missing/],
+    [['s3://bucket/'], /the key is missing/],
     [['http://bucket/key'], /Expected s3:\/\/bucket\/key/],
     [[S3, '--nope'], /unknown option '--nope'/],
-    [[S3, '--'], /There is no command after --/],
-    [['--profile', 'x', 'abort', 's3://bucket', '--older-than', '0s'], /Options go after abort: s3-writable abort …/],
-    [[S3, 'cat', 'file'], /There must be -- before the command: s3-writable … -- cat …/],
+    [[S3, '--'], /The command after -- is missing/],
+    [
+      ['--profile', 'x', 'abort', 's3://bucket', '--older-than', '0s'],
+      /Put the options after abort: s3-writable abort …/,
+    ],
+    [[S3, 'cat', 'file'], /Put -- before the command: s3-writable … -- cat …/],
     [[S3, '--part-size', '5MB'], /Expected a size such as 16MiB/],
     [[S3, '--part-size', '0.3B'], /Expected a size/],
     [[S3, '--part-size', '1KiB'], /"partSize" option .* from 5242880/],
@@ -159,25 +174,25 @@ t.test('bad usage is told, code 2, and nothing is sent', async (t) => {
     [[S3, '--content-length', '1', '--expected-size', '1'], /"expectedSize" option .* left out/],
     [['ls'], /missing required argument 'address'/],
     [['ls', 'bucket'], /Expected s3:/],
-    [['abort', 's3://bucket'], /Give either --older-than, such as 7d, or --upload-id/],
-    [['abort', S3, '--older-than', '1d', '--upload-id', 'x'], /Give either/],
+    [['abort', 's3://bucket'], /abort needs either --older-than, such as --older-than 7d, or --upload-id/],
+    [['abort', S3, '--older-than', '1d', '--upload-id', 'x'], /abort needs either/],
     [['abort', 's3://bucket', '--upload-id', 'x'], /--upload-id needs the key/],
     [['abort', 's3://bucket', '--older-than', '7'], /Expected an age such as 0s, 90m, 12h or 7d/],
   ]
-  for (const [args, why] of wrong) {
+  for (const [args, message] of wrong) {
     const { code, stderr, stdout } = await cli(args, { at: proxy.url })
     t.equal(code, 2, args.join(' '))
-    t.match(stderr, why)
+    t.match(stderr, message)
     t.equal(stdout, '')
   }
   t.equal(proxy.seen.length, 0)
 })
 
-t.test('--help shows examples first, and every exit code; --version the version', async (t) => {
+t.test('--help begins with examples and lists the exit codes; --version prints the version', async (t) => {
   const help = await cli(['--help'])
   t.equal(help.code, 0)
   t.match(help.stdout, /^Examples:\n {2}s3-writable s3:/)
-  t.match(help.stdout, /127 where there is no such/)
+  t.match(help.stdout, /127 if it\s+was not found/)
   t.match((await cli(['abort', '--help'])).stdout, /--older-than <age>/)
   t.same(await cli(['--version']), { code: 0, signal: null, stdout: `${version}\n`, stderr: '' })
 })

@@ -18,7 +18,7 @@ import { endpoint, head, makeBucket, s3Client, stored, unfinishedUploads } from 
 
 const CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 
-t.test('a signal ends the upload and its producer, cleans up, and gives the usual code', async (t) => {
+t.test('a signal aborts the upload, ends the producer, cleans up, and exits with 128 + n', async (t) => {
   for (const [signal, expected] of Object.entries(CODES)) {
     const Bucket = await makeBucket(t)
     const proxy = await faultProxy(t)
@@ -31,7 +31,7 @@ t.test('a signal ends the upload and its producer, cleans up, and gives the usua
     t.equal(stdout, '')
     const [pid = '', ...lines] = stderr.split('\n')
     t.same(lines, [`s3-writable: Ended by ${signal}. Nothing was published.`, ''])
-    t.throws(() => process.kill(Number(pid), 0), { code: 'ESRCH' }, 'the producer is gone')
+    t.throws(() => process.kill(Number(pid), 0), { code: 'ESRCH' }, 'the producer has ended')
     await nothingIsLeft(t, Bucket, 'k')
   }
 })
@@ -44,15 +44,15 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Ends the command by SIGTERM, and by SIGHUP once its producer is gone, while one operation gets no answer. */
-async function endedTwice(t: Test, operation: string): Promise<Running & { Bucket: string }> {
+/** Sends SIGTERM, and SIGHUP once the producer has ended, while requests of one operation are not answered. */
+async function endTwice(t: Test, operation: string): Promise<Running & { Bucket: string }> {
   const Bucket = await makeBucket(t)
   const proxy = await faultProxy(t, { fault: holdForever(operation) })
   const pid = join(t.testdir(), 'pid')
   const producer = ['--', 'sh', '-c', `echo $$ >${pid}; exec cat /dev/zero 2>/dev/null`]
   const { child, ended } = startCli([`s3://${Bucket}/k`, ...producer], { at: proxy.url })
-  const parts = operation === 'CreateMultipartUpload' ? operation : 'UploadPart'
-  await proxy.came({ operation: parts })
+  const first = operation === 'CreateMultipartUpload' ? operation : 'UploadPart'
+  await proxy.came({ operation: first })
   child.kill('SIGTERM')
   while (isAlive(Number(readFileSync(pid, 'utf8')))) await sleep(20)
   await proxy.came({ operation })
@@ -60,31 +60,31 @@ async function endedTwice(t: Test, operation: string): Promise<Running & { Bucke
   return { ...(await ended), Bucket }
 }
 
-t.test('a second signal ends at once, and tells how to remove what may be left', async (t) => {
-  const { code, stderr, Bucket } = await endedTwice(t, 'AbortMultipartUpload')
+t.test('a second signal exits at once and prints the command that removes the parts', async (t) => {
+  const { code, stderr, Bucket } = await endTwice(t, 'AbortMultipartUpload')
   t.equal(code, CODES.SIGHUP)
-  const told = new RegExp(`Parts may be left. To remove them: s3-writable abort s3://${Bucket}/k --upload-id=(\\S+)\n$`)
-  t.match(stderr, told)
-  const [, UploadId = ''] = told.exec(stderr) ?? []
+  const hint = new RegExp(`Parts may be left. To remove them: s3-writable abort s3://${Bucket}/k --upload-id=(\\S+)\n$`)
+  t.match(stderr, hint)
+  const [, UploadId = ''] = hint.exec(stderr) ?? []
   await abortUpload({ client: s3Client(t), Bucket, Key: 'k', UploadId })
 })
 
-t.test('a second signal before the upload has a name tells how to look', async (t) => {
-  const { code, stderr, Bucket } = await endedTwice(t, 'CreateMultipartUpload')
+t.test('a second signal before the UploadId is known prints the command that lists uploads', async (t) => {
+  const { code, stderr, Bucket } = await endTwice(t, 'CreateMultipartUpload')
   t.equal(code, CODES.SIGHUP)
-  t.match(stderr, new RegExp(`An upload may be left. To look: s3-writable ls s3://${Bucket}/k\n$`))
+  t.match(stderr, new RegExp(`An unfinished upload may be left. To list it: s3-writable ls s3://${Bucket}/k\n$`))
 })
 
-t.test('a producer that does not hear SIGTERM is killed', async (t) => {
+t.test('a producer that ignores SIGTERM is killed', async (t) => {
   const Bucket = await makeBucket(t)
   const proxy = await faultProxy(t)
-  const deaf = [
+  const ignoresSigterm = [
     '--',
     'sh',
     '-c',
     'trap "" TERM PIPE; echo $$ >&2; while :; do head -c 1000000 /dev/zero; done 2>/dev/null',
   ]
-  const { child, ended } = startCli([`s3://${Bucket}/k`, ...deaf], { at: proxy.url })
+  const { child, ended } = startCli([`s3://${Bucket}/k`, ...ignoresSigterm], { at: proxy.url })
   await proxy.came({ operation: 'UploadPart' })
   child.kill('SIGINT')
   const { code, stderr } = await ended
@@ -93,17 +93,17 @@ t.test('a producer that does not hear SIGTERM is killed', async (t) => {
   await nothingIsLeft(t, Bucket, 'k')
 })
 
-t.test('a producer that is killed at any byte publishes nothing and leaves nothing, 200 times', async (t) => {
+t.test('a producer killed after a random number of bytes publishes and leaves nothing, 200 times', async (t) => {
   const Bucket = await makeBucket(t)
-  const next = Array.from({ length: 200 }, (_, i) => `k${i}`)
+  const keys = Array.from({ length: 200 }, (_, i) => `k${i}`)
   const codes = new Map<unknown, number>()
   const worker = async (): Promise<void> => {
-    for (let key = next.pop(); key !== undefined; key = next.pop()) {
+    for (let key = keys.pop(); key !== undefined; key = keys.pop()) {
       const size = Math.floor(Math.random() * 12 * MiB)
-      const dies = `head -c ${size} /dev/zero; kill -KILL $$`
+      const script = `head -c ${size} /dev/zero; kill -KILL $$`
       const child = spawn(
         process.execPath,
-        [BUILT, `s3://${Bucket}/${key}`, '--part-size', '5MiB', '--', 'sh', '-c', dies],
+        [BUILT, `s3://${Bucket}/${key}`, '--part-size', '5MiB', '--', 'sh', '-c', script],
         {
           env: s3Env,
           stdio: 'ignore',
@@ -119,7 +119,7 @@ t.test('a producer that is killed at any byte publishes nothing and leaves nothi
   t.same(await unfinishedUploads(Bucket), [])
 })
 
-t.test('signals at any moment: the object is there whole, or nothing is', async (t) => {
+t.test('a signal at any moment leaves either the complete object or nothing', async (t) => {
   const Bucket = await makeBucket(t)
   const data = bytes(12 * MiB)
   for (let i = 0; i < 30; i++) {
@@ -134,20 +134,20 @@ t.test('signals at any moment: the object is there whole, or nothing is', async 
     await sleep(Math.random() * 900)
     child.kill(signal)
     const [code, killed] = await exited
-    const there = (await head(Bucket, Key)) !== undefined
-    // Before the program has begun, and when it is done, the signal is the system's.
+    const exists = (await head(Bucket, Key)) !== undefined
+    // Before the program installs its handlers and after it has finished, the signal ends the process by default.
     t.ok(
-      there ? code === 0 || killed === signal : code === CODES[signal] || killed === signal,
-      `${there} ${code} ${killed}`,
+      exists ? code === 0 || killed === signal : code === CODES[signal] || killed === signal,
+      `${exists} ${code} ${killed}`,
     )
-    if (there) t.same(await stored(Bucket, Key), { sha256: sha256(data), size: data.length })
+    if (exists) t.same(await stored(Bucket, Key), { sha256: sha256(data), size: data.length })
   }
   t.same(await unfinishedUploads(Bucket), [])
 })
 
-t.test('on a terminal a line shows how far it is; nothing but an answer to a command may be typed there', async (t) => {
+t.test('a terminal shows progress, cannot be the input, and is asked to confirm an abort', async (t) => {
   if (spawnSync('script', ['--version']).status !== 0) {
-    t.comment('left out: there is no `script` to make a terminal with')
+    t.comment('skipped: `script`, which provides the terminal, is not installed')
     return
   }
   const Bucket = await makeBucket(t)
@@ -166,28 +166,28 @@ t.test('on a terminal a line shows how far it is; nothing but an answer to a com
     return [out, code]
   }
   const slow = `-- sh -c 'for i in 1 2 3 4 5 6 7 8; do head -c 2000000 /dev/zero; sleep 0.2; done'`
-  const [shown, code] = await onTerminal(`s3://${Bucket}/k --expected-size 16000000 ${slow}`)
+  const [progress, code] = await onTerminal(`s3://${Bucket}/k --expected-size 16000000 ${slow}`)
   t.equal(code, 0)
-  t.match(shown, /8\.\d MiB of 15\.3 MiB · [\d.]+ MiB\/s · 1 part stored · \S+ left/)
-  t.match(shown, new RegExp(`s3://${Bucket}/k: 15.3 MiB in .*, 2 parts\r\n$`))
+  t.match(progress, /8\.\d MiB of 15\.3 MiB · [\d.]+ MiB\/s · 1 part stored · \S+ left/)
+  t.match(progress, new RegExp(`s3://${Bucket}/k: 15.3 MiB in .*, 2 parts\r\n$`))
   const [quiet] = await onTerminal(`s3://${Bucket}/k --no-progress -- echo x`)
   t.notMatch(quiet, /stored/)
-  const [message, wrong] = await onTerminal(`s3://${Bucket}/k`)
-  t.equal(wrong, 2)
-  t.match(message, /Nothing is piped in, and no command is given/)
+  const [message, usageCode] = await onTerminal(`s3://${Bucket}/k`)
+  t.equal(usageCode, 2)
+  t.match(message, /Standard input is a terminal, and no command is given/)
 
-  const left = startCli([`s3://${Bucket}/left`, '--', 'sh', '-c', 'head -c 9000000 /dev/zero; sleep 3'])
+  const killed = startCli([`s3://${Bucket}/left`, '--', 'sh', '-c', 'head -c 9000000 /dev/zero; sleep 3'])
   while ((await unfinishedUploads(Bucket, 'left')).length === 0) await sleep(50)
-  left.child.kill('SIGKILL')
-  await once(left.child, 'exit')
+  killed.child.kill('SIGKILL')
+  await once(killed.child, 'exit')
   const other = await s3Client(t).send(new CreateMultipartUploadCommand({ Bucket, Key: 'left/more' }))
-  const [refused, kept] = await onTerminal(`abort s3://${Bucket}/left --older-than 0s`, 'pipe', 'no')
-  t.match(refused, /Remove 2 uploads\? \[y\/N\]/)
-  t.match(refused, /Nothing was removed/)
-  t.equal(kept, 1)
+  const [refusal, refusalCode] = await onTerminal(`abort s3://${Bucket}/left --older-than 0s`, 'pipe', 'no')
+  t.match(refusal, /Remove 2 uploads\? \[y\/N\]/)
+  t.match(refusal, /Nothing was removed/)
+  t.equal(refusalCode, 1)
   await abortUpload({ client: s3Client(t), Bucket, Key: 'left/more', UploadId: other.UploadId as string })
-  const [asked, removed] = await onTerminal(`abort s3://${Bucket}/left --older-than 0s`, 'pipe')
-  t.match(asked, /Remove 1 upload\? \[y\/N\]/)
-  t.match(asked, /1 removed/)
-  t.equal(removed, 0)
+  const [removal, removalCode] = await onTerminal(`abort s3://${Bucket}/left --older-than 0s`, 'pipe')
+  t.match(removal, /Remove 1 upload\? \[y\/N\]/)
+  t.match(removal, /1 removed/)
+  t.equal(removalCode, 0)
 })

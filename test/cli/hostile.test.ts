@@ -14,14 +14,14 @@ const HOSTILE = [
   "it's\r\u009b2J\u202egnp.exe\u2028!!",
 ]
 
-/** Every character as XML can carry it. */
-const escaped = (text: string): string => [...text].map((c) => `&#${c.codePointAt(0)};`).join('')
+/** Every character as a numeric reference, which XML can carry. */
+const toXml = (text: string): string => [...text].map((c) => `&#${c.codePointAt(0)};`).join('')
 
-/** Nothing that a terminal obeys, but the ends of lines. */
+/** Whether the text has no control characters except line feeds. */
 const isPlain = (text: string): boolean => !/[^\P{Cc}\n]|[\p{Zl}\p{Zp}\p{Bidi_Control}]/u.test(text)
 
-/** The words that a shell gives to `s3-writable` where this is pasted, and whether anything else came of it. */
-function pasted(t: Test, command: string): string[] {
+/** The arguments that a shell passes to `s3-writable` for a pasted command. Asserts that nothing else is executed. */
+function pasteIntoShell(t: Test, command: string): string[] {
   const folder = t.testdir({ bin: { 's3-writable': '#!/bin/sh\nprintf "%s\\0" "$@"\n' }, here: {} })
   chmodSync(join(folder, 'bin/s3-writable'), 0o755)
   const env = { ...process.env, PATH: `${join(folder, 'bin')}:${process.env.PATH}` }
@@ -30,10 +30,10 @@ function pasted(t: Test, command: string): string[] {
   return out.split('\0').slice(0, -1)
 }
 
-t.test('a list shows each upload on one line of its own, whatever its names are', async (t) => {
+t.test('each upload is listed on a single line, whatever characters its names have', async (t) => {
   const upload = (name: string): string =>
-    `<Upload><Key>${escaped(name)}</Key><UploadId>${escaped(name)}</UploadId><Initiated>2026-01-01T00:00:00Z</Initiated>` +
-    `<Owner><ID>${escaped(name)}</ID><DisplayName>${escaped(name)}</DisplayName></Owner></Upload>`
+    `<Upload><Key>${toXml(name)}</Key><UploadId>${toXml(name)}</UploadId><Initiated>2026-01-01T00:00:00Z</Initiated>` +
+    `<Owner><ID>${toXml(name)}</ID><DisplayName>${toXml(name)}</DisplayName></Owner></Upload>`
   const store = await smallStore(t, {
     ListMultipartUploads: ({ response }) =>
       xml(response, 200, `<ListMultipartUploadsResult>${HOSTILE.map(upload).join('')}</ListMultipartUploadsResult>`),
@@ -41,15 +41,15 @@ t.test('a list shows each upload on one line of its own, whatever its names are'
       xml(
         response,
         403,
-        `<Error><Code>AccessDenied</Code><Message>${escaped(`no\n9 removed.${TITLE}`)}</Message></Error>`,
+        `<Error><Code>AccessDenied</Code><Message>${toXml(`no\n9 removed.${TITLE}`)}</Message></Error>`,
       ),
   })
   store.parts = undefined
-  const old = ['s3://b', '--older-than', '0s']
+  const olderThan = ['s3://b', '--older-than', '0s']
   for (const args of [
     ['ls', 's3://b'],
-    ['abort', ...old, '--dry-run'],
-    ['abort', ...old, '--yes'],
+    ['abort', ...olderThan, '--dry-run'],
+    ['abort', ...olderThan, '--yes'],
   ]) {
     const { stdout, stderr } = await cli(args, { at: store.endpoint })
     const lines = stdout.trimEnd().split('\n')
@@ -59,27 +59,27 @@ t.test('a list shows each upload on one line of its own, whatever its names are'
     if (args.includes('--yes')) {
       const [first, ...rest] = stderr.trimEnd().split('\n')
       t.equal(first, '0 removed.')
-      t.equal(rest.length, HOSTILE.length, 'each failure has its line')
+      t.equal(rest.length, HOSTILE.length, 'each failure is one line')
       t.ok(rest.every((line) => /^s3-writable: .*no\\n9 removed\.\\x1b\]0;owned\\x07/.test(line)))
     }
   }
   const { stdout } = await cli(['ls', 's3://b', '--json'], { at: store.endpoint })
-  const named = stdout
+  const uploads = stdout
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line))
   t.same(
-    named.map(({ Key }) => Key),
+    uploads.map(({ Key }) => Key),
     HOSTILE,
-    'JSON has them as they are',
+    'JSON keeps the keys unchanged',
   )
   t.ok(isPlain(stdout))
 })
 
-t.test('a command to be pasted runs nothing else, and its words are the store’s and the user’s own', async (t) => {
+t.test('a command from a message, pasted into a shell, keeps its arguments and runs nothing else', async (t) => {
   for (const UploadId of HOSTILE) {
     const store = await smallStore(t, {
-      CreateMultipartUpload: ({ response }) => xml(response, 200, `<R><UploadId>${escaped(UploadId)}</UploadId></R>`),
+      CreateMultipartUpload: ({ response }) => xml(response, 200, `<R><UploadId>${toXml(UploadId)}</UploadId></R>`),
       UploadPart: ({ response }) => s3Error(response, 403, 'AccessDenied'),
       AbortMultipartUpload: ({ response }) => s3Error(response, 403, 'AccessDenied'),
     })
@@ -87,16 +87,16 @@ t.test('a command to be pasted runs nothing else, and its words are the store’
     const producer = ['sh', '-c', 'head -c 9000000 /dev/zero', UploadId]
     const removal = await cli([object, '--path-style', '--', ...producer], { at: store.endpoint })
     const [, abort = ''] = /To remove them: (s3-writable abort .*)\n$/.exec(removal.stderr) ?? []
-    t.same(pasted(t, abort), ['abort', object, '--path-style', `--upload-id=${UploadId}`])
+    t.same(pasteIntoShell(t, abort), ['abort', object, '--path-style', `--upload-id=${UploadId}`])
     const kept = await cli([object, '--leave-parts', '--', ...producer], { at: store.endpoint })
     const [, again = ''] = /with the same input: (s3-writable --resume .*)\n$/.exec(kept.stderr) ?? []
-    const words = ['--resume', object, `--upload-id=${UploadId}`, '--leave-parts', '--', ...producer]
-    t.same(pasted(t, again), words)
+    const expected = ['--resume', object, `--upload-id=${UploadId}`, '--leave-parts', '--', ...producer]
+    t.same(pasteIntoShell(t, again), expected)
     t.ok(isPlain(removal.stderr + kept.stderr))
   }
 })
 
-t.test('--verbose prints all that is known of an error, and no token or key that S3 echoes', async (t) => {
+t.test('--verbose prints the details of an error, but no token or key that S3 echoes', async (t) => {
   const { endpoint: at } = await smallStore(t, {
     PutObject: ({ request, response }) => {
       const signed = Object.entries(request.headers).map(([name, value]) => `${name}:${value}`)
@@ -114,17 +114,17 @@ t.test('--verbose prints all that is known of an error, and no token or key that
   }
 })
 
-t.test('an upload that is gone before it is removed is told as gone', async (t) => {
-  const begun = '<Initiated>2026-01-01T00:00:00.000Z</Initiated>'
+t.test('an upload that ended before abort could remove it is counted as already gone', async (t) => {
+  const initiated = '<Initiated>2026-01-01T00:00:00.000Z</Initiated>'
   const { endpoint: at } = await smallStore(t, {
     ListMultipartUploads: ({ response }) =>
-      xml(response, 200, `<R><Upload><Key>k</Key><UploadId>u1</UploadId>${begun}</Upload></R>`),
+      xml(response, 200, `<R><Upload><Key>k</Key><UploadId>u1</UploadId>${initiated}</Upload></R>`),
   })
   const { code, stderr } = await cli(['abort', 's3://b', '--older-than', '0s', '--yes'], { at })
   t.same([code, stderr], [0, '0 removed, 1 already gone.\n'])
 })
 
-t.test('where a request with a checksum is refused, the advice is what makes it work', async (t) => {
+t.test('if a request with a checksum is refused, following the advice makes it succeed', async (t) => {
   const refusing = (operation: string, status: number, Code: string, Message: string) =>
     smallStore(t, {
       [operation]: ({ request, response }) => {

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { appendFileSync, closeSync, openSync, readSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { inputFile, resumed } from '../../lib/cli/resume.js'
+import { findInputFile, planResume } from '../../lib/cli/resume.js'
 import { abortUpload } from '../../lib/index.js'
 import { failureOf } from '../support/assertions.js'
 import { bytes, MiB, P, sha256 } from '../support/bytes.js'
@@ -13,10 +13,10 @@ import { makeBucket, s3Client, stored, unfinishedUploads } from '../support/stor
 import { nths, unfinishedUpload } from '../support/unfinished-upload.js'
 
 const DATA = bytes(4 * P + 1000)
-const whole = (data = DATA) => ({ sha256: sha256(data), size: data.length })
+const contentOf = (data = DATA) => ({ sha256: sha256(data), size: data.length })
 
-/** A file of the data, then a bucket with an upload of some parts of it. */
-async function stopped(t: Test, ...numbers: number[]) {
+/** A file with DATA, and a bucket with an unfinished upload of the given parts of it. */
+async function interruptedUpload(t: Test, ...numbers: number[]) {
   const file = join(t.testdir(), 'file')
   writeFileSync(file, DATA)
   const Bucket = await makeBucket(t)
@@ -26,33 +26,33 @@ async function stopped(t: Test, ...numbers: number[]) {
   return { file, Bucket, proxy, client, UploadId, to: `s3://${Bucket}/k`, at: proxy.url }
 }
 
-t.test('a file, a pipe and a command go on with what is stored, and say how much that was', async (t) => {
-  for (const how of ['file', 'pipe', 'command']) {
-    const { file, Bucket, proxy, at, to } = await stopped(t, 1, 2, 4)
-    const input = how === 'file' ? { file } : how === 'pipe' ? { input: DATA } : {}
-    const command = how === 'command' ? ['--', 'cat', file] : []
+t.test('a file, a pipe and a command resume an upload, and report how much was already stored', async (t) => {
+  for (const kind of ['file', 'pipe', 'command']) {
+    const { file, Bucket, proxy, at, to } = await interruptedUpload(t, 1, 2, 4)
+    const input = kind === 'file' ? { file } : kind === 'pipe' ? { input: DATA } : {}
+    const command = kind === 'command' ? ['--', 'cat', file] : []
     const { code, stderr } = await cli(['--resume', to, ...command], { at, ...input })
     t.equal(code, 0, stderr)
-    t.match(stderr, /20\.0 MiB in .*, 5 parts; 15\.0 MiB of it were there already\n$/)
-    t.same(proxy.parts(), [3, 5], how)
-    t.same(await stored(Bucket, 'k'), whole())
+    t.match(stderr, /20\.0 MiB in .*, 5 parts; 15\.0 MiB were already stored\n$/)
+    t.same(proxy.parts(), [3, 5], kind)
+    t.same(await stored(Bucket, 'k'), contentOf())
   }
 })
 
-t.test('one upload of several is named, and --json tells what was skipped', async (t) => {
-  const { file, Bucket, client, to, UploadId } = await stopped(t, 1)
+t.test('--upload-id selects one of several uploads, and --json reports the skipped bytes', async (t) => {
+  const { file, Bucket, client, to, UploadId } = await interruptedUpload(t, 1)
   const other = await unfinishedUpload(client, Bucket, {})
   const several = await cli(['--resume', to], { file })
   t.match(several, { code: 1, stderr: /there are 2 unfinished uploads of this key\. Name one/ })
   const { code, stdout } = await cli(['--resume', to, '--upload-id', UploadId, '--json'], { file })
   t.equal(code, 0)
   t.match(JSON.parse(stdout), { UploadId, skipped: P, parts: 5 })
-  t.same(await stored(Bucket, 'k'), whole())
+  t.same(await stored(Bucket, 'k'), contentOf())
   await abortUpload({ client, Bucket, Key: 'k', UploadId: other })
 })
 
 t.test('a file that changed since the upload began is compared from its start', async (t) => {
-  const { file, Bucket, proxy, at, to } = await stopped(t, 1, 2, 3)
+  const { file, Bucket, proxy, at, to } = await interruptedUpload(t, 1, 2, 3)
   const changed = Buffer.from(DATA)
   changed[3] = (changed[3] as number) ^ 1
   writeFileSync(file, changed)
@@ -60,10 +60,10 @@ t.test('a file that changed since the upload began is compared from its start', 
   const { code, stderr } = await cli(['--resume', to], { at, file })
   t.equal(code, 0, stderr)
   t.same(proxy.parts(), [1, 4, 5])
-  t.same(await stored(Bucket, 'k'), whole(Buffer.concat([changed, Buffer.from('and more')])))
+  t.same(await stored(Bucket, 'k'), contentOf(Buffer.concat([changed, Buffer.from('and more')])))
 })
 
-t.test('a file that somebody has read from goes on where that ended', async (t) => {
+t.test('a file that was partly read by a shell is resumed from the current position', async (t) => {
   const file = join(t.testdir(), 'file')
   writeFileSync(file, Buffer.concat([bytes(1 * MiB, 2), DATA]))
   const Bucket = await makeBucket(t)
@@ -75,91 +75,91 @@ t.test('a file that somebody has read from goes on where that ended', async (t) 
     stdio: ['ignore', 'inherit', 'inherit'],
   })
   t.same(await once(child, 'exit'), [0, null])
-  t.same(await stored(Bucket, 'k'), whole())
+  t.same(await stored(Bucket, 'k'), contentOf())
 })
 
-t.test('a file that changed in its middle, with an old time, is published as it is now', async (t) => {
-  const { file, Bucket, to } = await stopped(t, 1, 2, 3)
+t.test('a file that changed in its middle, but has an old modification time, is published as it is now', async (t) => {
+  const { file, Bucket, to } = await interruptedUpload(t, 1, 2, 3)
   const changed = Buffer.from(DATA)
   changed[P + 3] = (changed[P + 3] as number) ^ 1
   writeFileSync(file, changed)
   utimesSync(file, 1, 1)
-  // A clock of this machine that is behind the store's: the upload began an hour after the file was written.
+  // The server's clock is ahead: it reports that the upload began an hour after the file was written.
   const { url, parts } = await faultProxy(t, {
-    fault: ({ operation }) => (operation === 'ListMultipartUploads' ? { do: 'rewrite', body: later } : undefined),
+    fault: ({ operation }) => (operation === 'ListMultipartUploads' ? { do: 'rewrite', body: anHourLater } : undefined),
   })
   const { code, stderr } = await cli(['--resume', to], { at: url, file })
   t.equal(code, 0, stderr)
   t.same(parts(), [2, 4, 5])
-  t.same(await stored(Bucket, 'k'), whole(changed))
+  t.same(await stored(Bucket, 'k'), contentOf(changed))
 })
 
-const later = (xml: string): string =>
+const anHourLater = (xml: string): string =>
   xml.replace(/<Initiated>.*?</, `<Initiated>${new Date(Date.now() + 3_600_000).toISOString()}<`)
 
-t.test('with --trust-parts a file is read from behind the stored parts on', async (t) => {
-  const { file, Bucket, proxy, at, to, UploadId } = await stopped(t, 1, 2, 4)
-  // What nobody reads is not noticed: only so can it be seen from where the file is read.
-  const other = Buffer.concat([bytes(2 * P, 9), DATA.subarray(2 * P)])
-  writeFileSync(file, other)
+t.test('with --trust-parts, a file is read from the end of the stored parts', async (t) => {
+  const { file, Bucket, proxy, at, to, UploadId } = await interruptedUpload(t, 1, 2, 4)
+  // The first two parts of the file differ. The upload succeeds with the old bytes only if they are not read.
+  const changed = Buffer.concat([bytes(2 * P, 9), DATA.subarray(2 * P)])
+  writeFileSync(file, changed)
   const { code, stdout, stderr } = await cli(['--resume', '--trust-parts', to, '--json'], { at, file })
   t.equal(code, 0, stderr)
   t.match(JSON.parse(stdout), { UploadId, skipped: 3 * P, parts: 5 })
   t.same(proxy.parts(), [3, 5])
-  t.same(await stored(Bucket, 'k'), whole())
+  t.same(await stored(Bucket, 'k'), contentOf())
 })
 
-t.test('--trust-parts takes a file that was read from before, and refuses one that ends too early', async (t) => {
-  const { Bucket, client, UploadId } = await stopped(t, 1, 2, 4)
+t.test('--trust-parts starts from the position in the file, and refuses a file that is too short', async (t) => {
+  const { Bucket, client, UploadId } = await interruptedUpload(t, 1, 2, 4)
   const at = { Bucket, Key: 'k' }
   const trust = { resume: true, trustParts: true }
   const point = { UploadId, offset: 2 * P, parts: 2, partSize: P }
   for (const more of [{}, { uploadId: UploadId }]) {
     const input = { position: 7, size: 2 * P + 7 }
-    t.same(await resumed(client, at, { ...trust, ...more }, input), { resume: point, start: 2 * P + 7 })
+    t.same(await planResume(client, at, { ...trust, ...more }, input), { resume: point, start: 2 * P + 7 })
   }
   const short = { position: 7, size: 2 * P + 6 }
-  t.match(await failureOf(resumed(client, at, trust, short)), {
+  t.match(await failureOf(planResume(client, at, trust, short)), {
     code: 1,
-    message: /standard input ends after 10485759 bytes, and 10485760 are stored.*without --trust-parts/,
+    message: /standard input ends after 10485759 bytes, but 10485760 are stored.*without --trust-parts/,
   })
   await abortUpload({ client, ...at, UploadId })
 })
 
-t.test('--trust-parts says what is wrong, and nothing is sent or lost', async (t) => {
-  const { file, Bucket, proxy, at, to, client, UploadId } = await stopped(t, 1)
+t.test('wrong uses of --trust-parts are refused; no part is sent, and the upload remains', async (t) => {
+  const { file, Bucket, proxy, at, to, client, UploadId } = await interruptedUpload(t, 1)
   const trust = ['--resume', '--trust-parts', to]
-  for (const [args, how, code, why] of [
+  for (const [args, input, code, message] of [
     [trust, { input: DATA }, 2, /--trust-parts needs a file as standard input/],
     [[...trust, '--', 'cat', file], {}, 2, /--trust-parts needs a file as standard input/],
-    [['--trust-parts', to], { file }, 2, /--trust-parts goes with --resume/],
+    [['--trust-parts', to], { file }, 2, /--trust-parts needs --resume/],
     [[...trust, '--upload-id', 'gone'], { file }, 1, /there is no upload gone any more/],
     [[...trust, '--upload-id', ''], { file }, 2, /"UploadId" option must be a string that is not empty/],
     [[...trust, '--param', 'WebsiteRedirectLocation=/'], { file }, 2, /"WebsiteRedirectLocation" option must be left/],
   ] as const) {
-    const ran = await cli([...args], { at, ...how })
-    t.match(ran, { code, stderr: why }, args.join(' '))
+    const ran = await cli([...args], { at, ...input })
+    t.match(ran, { code, stderr: message }, args.join(' '))
   }
   t.same(proxy.parts(), [])
   t.match(await unfinishedUploads(Bucket), [{ UploadId }])
   await abortUpload({ client, Bucket, Key: 'k', UploadId })
 })
 
-t.test('where in a file the input is, the system tells, or nothing does', async (t) => {
+t.test('the position in standard input is found for files only, if the system reports it', async (t) => {
   const file = join(t.testdir({ file: 'some text' }), 'file')
   const fd = openSync(file, 'r')
-  t.same(inputFile(fd), { position: 0, size: 9 })
+  t.same(findInputFile(fd), { position: 0, size: 9 })
   readSync(fd, Buffer.alloc(4), 0, 4, null)
-  t.same(inputFile(fd), { position: 4, size: 9 })
-  t.equal(inputFile(fd, '/no/such/file'), undefined)
+  t.same(findInputFile(fd), { position: 4, size: 9 })
+  t.equal(findInputFile(fd, '/no/such/file'), undefined)
   closeSync(fd)
   const folder = openSync('.', 'r')
-  t.equal(inputFile(folder), undefined)
+  t.equal(findInputFile(folder), undefined)
   closeSync(folder)
 })
 
-t.test('--leave-parts keeps what is stored when the producer fails, and prints what goes on', async (t) => {
-  const { file, Bucket, at, to, client, UploadId: first } = await stopped(t)
+t.test('--leave-parts keeps the parts when the producer fails, and prints how to resume', async (t) => {
+  const { file, Bucket, at, to, client, UploadId: first } = await interruptedUpload(t)
   await abortUpload({ client, Bucket, Key: 'k', UploadId: first })
   const args = ['--leave-parts', '--part-size', '5MiB', '--path-style', '--if-none-match', '*']
   const more = [
@@ -174,8 +174,9 @@ t.test('--leave-parts keeps what is stored when the producer fails, and prints w
   const { code, stderr } = await cli([...args, ...more, to, '--', 'sh', '-c', failing], { at })
   t.equal(code, 7)
   const [, again = ''] =
-    /What is stored is kept\. To go on, with the same input: s3-writable (.*)\n$/.exec(stderr) ?? []
-  const expected = `--leave-parts '--if-none-match=*' --content-length=${DATA.length} --param=RequestPayer=requester -- sh -c '`
+    /The stored parts are kept\. To resume, run this with the same input: s3-writable (.*)\n$/.exec(stderr) ?? []
+  const kept = `'--if-none-match=*' --content-length=${DATA.length} --param=RequestPayer=requester`
+  const expected = `--leave-parts ${kept} -- sh -c '`
   t.match(again, /^--resume s3:\/\/\S+ --path-style --upload-id=\S+ --leave-parts /, stderr)
   t.ok(again.includes(expected), again)
   t.equal((await unfinishedUploads(Bucket)).length, 1)
@@ -186,11 +187,11 @@ t.test('--leave-parts keeps what is stored when the producer fails, and prints w
     stdio: ['ignore', 'inherit', 'inherit'],
   })
   t.same(await once(child, 'exit'), [0, null])
-  t.same(await stored(Bucket, 'k'), whole())
+  t.same(await stored(Bucket, 'k'), contentOf())
 })
 
-t.test('what a signal ends with --leave-parts is kept, and goes on', async (t) => {
-  const { file, Bucket, proxy, at, to, client, UploadId: first } = await stopped(t)
+t.test('an upload that a signal ends is kept with --leave-parts, and can be resumed', async (t) => {
+  const { file, Bucket, proxy, at, to, client, UploadId: first } = await interruptedUpload(t)
   await abortUpload({ client, Bucket, Key: 'k', UploadId: first })
   const { child, ended } = startCli(
     [to, '--leave-parts', '--part-size', '5MiB', '--', 'sh', '-c', `cat ${file}; exec sleep 60`],
@@ -200,14 +201,14 @@ t.test('what a signal ends with --leave-parts is kept, and goes on', async (t) =
   child.kill('SIGTERM')
   const { code, stderr } = await ended
   t.equal(code, 143)
-  t.match(stderr, /Ended by SIGTERM\. Nothing was published\. What is stored is kept\. To go on/)
+  t.match(stderr, /Ended by SIGTERM\. Nothing was published\. The stored parts are kept\. To resume/)
   const [{ UploadId = '' } = {}] = await unfinishedUploads(Bucket)
   t.ok(stderr.includes(UploadId))
   t.equal((await cli(['--resume', to], { file })).code, 0)
-  t.same(await stored(Bucket, 'k'), whole())
+  t.same(await stored(Bucket, 'k'), contentOf())
 })
 
-t.test('without an upload to resume, that is said, and nothing to go on with', async (t) => {
+t.test('if there is no upload to resume, the message says so and has no command that resumes', async (t) => {
   const Bucket = await makeBucket(t)
   const gone = await cli(['--resume', '--upload-id', 'gone', '--leave-parts', `s3://${Bucket}/k`], { input: DATA })
   t.equal(gone.code, 1)
@@ -219,13 +220,13 @@ t.test('without an upload to resume, that is said, and nothing to go on with', a
   }
 })
 
-t.test('what the upload was begun with cannot be given again, and --upload-id needs --resume', async (t) => {
+t.test('parameters of Create are refused with --resume, and --upload-id is refused without it', async (t) => {
   for (const [args, message] of [
-    [['--resume', '--content-type', 'a/b'], /--content-type does not go with --resume/],
-    [['--resume', '--metadata', 'a=b'], /--metadata does not go with --resume/],
-    [['--resume', '--sse-kms-key-id', 'x'], /--sse-kms-key-id does not go with --resume/],
+    [['--resume', '--content-type', 'a/b'], /--content-type cannot be combined with --resume/],
+    [['--resume', '--metadata', 'a=b'], /--metadata cannot be combined with --resume/],
+    [['--resume', '--sse-kms-key-id', 'x'], /--sse-kms-key-id cannot be combined with --resume/],
     [['--resume', '--param', 'WebsiteRedirectLocation=/'], /"WebsiteRedirectLocation" option must be left out/],
-    [['--upload-id', 'x'], /--upload-id goes with --resume/],
+    [['--upload-id', 'x'], /--upload-id needs --resume/],
   ] as const) {
     const { code, stderr } = await cli([...args, 's3://bucket/k'], { input: 'x', at: 'http://127.0.0.1:1' })
     t.equal(code, 2, stderr)

@@ -7,18 +7,18 @@ import { text } from 'node:stream/consumers'
 import type { Ran } from './run-program.js'
 import { endpoint } from './store.js'
 
-/** As it is installed. */
+/** The compiled command, as the package installs it. */
 export const BUILT = join(import.meta.dirname, '../../dist/cli/main.js')
 const MAIN = join(import.meta.dirname, '../../lib/cli/main.ts')
 
 /**
- * What runs it. Where coverage is counted, by this process's own loaders, or it would be another file's; they take four times
- * as long to start.
+ * The words that start the command: the compiled one, or, when coverage is measured, the TypeScript source with this
+ * process's loaders, so that coverage is counted for the source files. The source takes four times as long to start.
  */
 export const CLI =
   process.env.TAP_DISABLE_COVERAGE === '1' ? [process.execPath, BUILT] : [process.execPath, ...process.execArgv, MAIN]
 
-/** The command, as a process of its own that counts for the coverage. */
+/** The exit code, signal and output of a command that has ended. */
 export interface Running extends Ran {
   signal: NodeJS.Signals | null
 }
@@ -26,27 +26,28 @@ export interface Started {
   child: ChildProcess
   ended: Promise<Running>
 }
-interface How {
+interface CliOptions {
   env?: NodeJS.ProcessEnv
   input?: Uint8Array | string
-  /** A file to read, in the place of `input`. */
+  /** A file to use as standard input, instead of `input`. */
   file?: string
-  /** The S3 to talk to. */
+  /** The endpoint of the S3 server. */
   at?: string
 }
 
-export function startCli(args: string[], { env, input = '', file, at = endpoint.href }: How = {}): Started {
+/** Starts the command. Its environment is that of the tests, changed by `env`. */
+export function startCli(args: string[], { env, input = '', file, at = endpoint.href }: CliOptions = {}): Started {
   const [node = '', ...main] = CLI
   const child = spawn(node, [...main, ...args], {
     env: { ...process.env, NODE_NO_WARNINGS: '1', AWS_ENDPOINT_URL: at, ...env },
     stdio: [file === undefined ? 'pipe' : openSync(file, 'r'), 'pipe', 'pipe'],
   })
   child.stdin?.on('error', () => {}).end(input)
-  const said = [child.stdout, child.stderr].map((stream) => text(stream as Readable)) as [
+  const outputs = [child.stdout, child.stderr].map((stream) => text(stream as Readable)) as [
     Promise<string>,
     Promise<string>,
   ]
-  const ended = Promise.all([once(child, 'exit'), ...said]).then(([[code, signal], stdout, stderr]) => ({
+  const ended = Promise.all([once(child, 'exit'), ...outputs]).then(([[code, signal], stdout, stderr]) => ({
     code,
     signal,
     stdout,
@@ -55,6 +56,7 @@ export function startCli(args: string[], { env, input = '', file, at = endpoint.
   return { child, ended }
 }
 
-export async function cli(args: string[], how: How = {}): Promise<Running> {
-  return await startCli(args, how).ended
+/** Runs the command to its end. */
+export async function cli(args: string[], options: CliOptions = {}): Promise<Running> {
+  return await startCli(args, options).ended
 }

@@ -1,0 +1,16 @@
+import type { ClientOptions } from './client.js'
+import type { ResumeOptions } from './resume.js'
+
+/** The options of an upload, by the properties that commander gives them; those of `s3-parameters.ts` are not typed. */
+export interface PutOptions extends ClientOptions, ResumeOptions {
+  partSize?: number
+  concurrency?: number
+  expectedSize?: number
+  contentLength?: number
+  ifNoneMatch?: string
+  metadata?: Record<string, string>
+  param?: Record<string, unknown>
+  json?: boolean
+  quiet?: boolean
+  progress: boolean
+}
