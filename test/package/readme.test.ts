@@ -1,25 +1,30 @@
 import { execFile } from 'node:child_process'
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { s3Writable } from '../../lib/index.js'
 import { checkOptions } from '../../lib/options/check.js'
 import { planPartSizes, raisePartSize } from '../../lib/parts/sizes.js'
 import { bytes, MiB, P } from '../support/bytes.js'
-import { blocks, program, README } from '../support/pages.js'
+import { anchors, blocks, page, pages, program, prose, README } from '../support/pages.js'
 import { runProgram, s3Env } from '../support/run-program.js'
 import { endpoint, head, makeBucket, s3Client } from '../support/store.js'
 import { unfinishedUpload } from '../support/unfinished-upload.js'
 
 const ROOT = join(import.meta.dirname, '../..')
 const TALK = bytes(12 * MiB)
-/** What a command or a block that resumes goes on with. */
+/** The languages whose blocks are run, each by a test below … */
+const RUN = ['bash', 'json', 'sh', 'ts']
+/** … and those of blocks that are pictures made of text. */
+const TEXT = ['text']
+/** The unfinished upload that a command or a block resumes. */
 const stopped = (t: Test, Bucket: string) =>
   unfinishedUpload(s3Client(t), Bucket, { 1: TALK.subarray(0, P) }, { Key: 'talk.webm' })
 
-t.test('every TypeScript block of the README compiles, runs, and makes the object that it names', async (t) => {
-  const programs = blocks.filter(({ language }) => language === 'ts').map(({ code }) => program(code))
+t.test('every TypeScript block of every page compiles, runs, and makes the object that it names', async (t) => {
+  const shown = blocks.filter(({ language }) => language === 'ts')
+  const programs = shown.map(({ code }) => program(code))
   t.ok(programs.length >= 8)
   // Inside of the project, where 's3-writable' is the project itself.
   const folder = t.testdir({ 'talk.webm': TALK, photos: { 'a.jpg': bytes(1000) } })
@@ -31,6 +36,13 @@ t.test('every TypeScript block of the README compiles, runs, and makes the objec
       .replaceAll('https://s3.example.com', endpoint.href)
     writeFileSync(files[i] as string, here)
   }
+  const rules = blocks.filter(({ language }) => language === 'json').map(({ code }) => code)
+  t.ok(rules.length >= 1)
+  for (const [i, rule] of rules.entries()) {
+    const type = "import type { BucketLifecycleConfiguration } from '@aws-sdk/client-s3'\n"
+    writeFileSync(join(folder, `rule-${i + 1}.ts`), `${type}export const rule: BucketLifecycleConfiguration = ${rule}`)
+    t.ok(JSON.parse(rule), 'the JSON block is one, and its type is that of a lifecycle rule, as tsc finds')
+  }
   const tsconfig = { extends: join(ROOT, 'tsconfig.json'), compilerOptions: { rootDir: ROOT }, include: ['*.ts'] }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(tsconfig))
   await t.resolves(promisify(execFile)(process.execPath, [join(ROOT, 'node_modules/.bin/tsc'), '-p', folder]))
@@ -38,13 +50,14 @@ t.test('every TypeScript block of the README compiles, runs, and makes the objec
   for (const [i, file] of files.entries()) {
     if (/\bresume/.test(programs[i] as string)) await stopped(t, Buckets[i] as string)
     const { code, stderr } = await runProgram(file, [], { AWS_ENDPOINT_URL: endpoint.href }, folder)
-    if (!t.equal(code, 0, `block ${i + 1} ends with 0`)) t.comment(stderr)
+    const name = `TypeScript block ${i + 1}, in ${shown[i]?.page}`
+    if (!t.equal(code, 0, `${name}, ends with 0`)) t.comment(stderr)
     const Key = /\bKey: '(.*?)'/.exec(programs[i] as string)?.[1]
-    t.ok(Key !== undefined && (await head(Buckets[i] as string, Key)), `block ${i + 1} makes ${Key}`)
+    t.ok(Key !== undefined && (await head(Buckets[i] as string, Key)), `${name}, makes ${Key}`)
   }
 })
 
-t.test('every command line of the README works', async (t) => {
+t.test('every command line of every page works', async (t) => {
   const lines = blocks.filter(({ language }) => language === 'bash').flatMap(({ code }) => code.trim().split('\n'))
   t.ok(lines.length >= 5)
   const Bucket = await makeBucket(t)
@@ -62,7 +75,7 @@ t.test('every command line of the README works', async (t) => {
   }
 })
 
-t.test('every shell block of the README is a command that the gate runs to the letter', (t) => {
+t.test('every shell block of every page is a command that the gate runs to the letter', (t) => {
   const gate = readFileSync(join(ROOT, '.ci/run'), 'utf8')
   const commands = blocks.filter(({ language }) => language === 'sh').map(({ code }) => code.trim())
   t.same(commands, ['npm install s3-writable @aws-sdk/client-s3', 'npm ci && npm run demo', 'npm ci && npm test'])
@@ -70,13 +83,59 @@ t.test('every shell block of the README is a command that the gate runs to the l
   t.end()
 })
 
-t.test('the README has no other blocks, and a working example by line 25', (t) => {
-  t.same([...new Set(blocks.map(({ language }) => language))].sort(), ['bash', 'sh', 'ts'])
+t.test('no page has other blocks, and the README has a working example by line 25', (t) => {
+  const languages = (of: typeof blocks): string[] => [...new Set(of.map(({ language }) => language))].sort()
+  t.same(languages(blocks.filter(({ page }) => page === 'README.md')), ['bash', 'sh', 'ts'])
+  t.same(languages(blocks), [...RUN, ...TEXT].sort())
+  for (const { path, text } of pages) {
+    // A fence that is not closed, or of another kind, and code that is shown by its indentation.
+    t.notMatch(prose(text), /^ *(```|~~~)|^( {4}|\t)/m, path)
+  }
   t.match(README.split('\n').slice(0, 25).join('\n'), /^```ts\n.*^```$/ms)
   t.end()
 })
 
-t.test('the README’s table of memory is what the parts take', (t) => {
+t.test('the README is at most 12 KB', (t) => {
+  t.ok(Buffer.byteLength(README) <= 12 * 1024, `${Buffer.byteLength(README)} bytes`)
+  t.end()
+})
+
+t.test('there is a page on the code, the command, resuming, stores, moving, figures and recipes', (t) => {
+  const there = pages.map(({ path }) => path)
+  const needed = ['lib', 'lib/cli', 'lib/resume', 'bench', 'test/recipes'].map((folder) => `${folder}/README.md`)
+  for (const path of [...needed, 'lib/stores.md', 'lib/moving-from-upload.md']) {
+    t.ok(there.includes(path), path)
+    t.match(README, `](${path}`, `the README links ${path}`)
+  }
+  t.end()
+})
+
+t.test('every relative link of every page leads to a file, and to a heading where it names one', (t) => {
+  for (const { path, text } of pages) {
+    const targets = [...prose(text).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target as string)
+    for (const target of targets.filter((target) => !target.includes('://'))) {
+      const [file, anchor] = target.split('#') as [string, string?]
+      const to = file === '' ? path : join(dirname(path), file)
+      t.ok(existsSync(join(ROOT, to)), `${path}: ${target}`)
+      if (anchor !== undefined) t.ok(anchors(page(to)).includes(anchor), `${path}: ${target} is a heading`)
+    }
+  }
+  t.end()
+})
+
+t.test('the picture has no script, a text in its place, and colours for light and dark', (t) => {
+  const [, file] = /!\[.+\]\((lib\/[\w-]+\.svg)\)/.exec(README) ?? []
+  const picture = readFileSync(join(ROOT, file as string), 'utf8')
+  t.ok(Buffer.byteLength(picture) < 6 * 1024)
+  t.match(picture, /<title[^>]*>[^<]+<\/title>\s*<desc[^>]*>[^<]+<\/desc>/)
+  t.match(picture, '@media (prefers-color-scheme: dark)')
+  t.notMatch(picture, /<script|href|\bon\w+=/)
+  for (const [, size] of picture.matchAll(/(\d+)px/g)) t.ok(Number(size) >= 12, `${size} px`)
+  t.end()
+})
+
+t.test('the table of memory is what the parts take', (t) => {
+  const text = page('lib/README.md')
   const { sizeOfPart: sizes, concurrency } = checkOptions({ client: s3Client(t), Bucket: 'b', Key: 'k' })
   const inMiB = (bytes: number): string => `${(bytes / MiB).toLocaleString('en')} MiB`
   const memory = (first: number, present: number): string => inMiB(Math.max(first * (concurrency + 1), 2 * present))
@@ -89,21 +148,26 @@ t.test('the README’s table of memory is what the parts take', (t) => {
     const known = raisePartSize(bytes, sizes(1), 10_000)
     return `| ${[length, inMiB(grown), memory(sizes(1), grown), inMiB(known), memory(known, known)].join(' | ')} |`
   })
-  t.same(README.match(/^\| [\d,]+ [GT]iB \|.*$/gm), rows)
+  t.same(text.match(/^\| [\d,]+ [GT]iB \|.*$/gm), rows)
   const small = planPartSizes(P, 10_000, false)
   const holds = Array.from({ length: 10_000 }, (_, i) => small(i + 1)).reduce((sum, size) => sum + size)
-  t.match(README, `With a \`partSize\` of 5 MiB it is ${(holds / MiB / 1024 ** 2).toFixed(1)} TiB.`)
+  t.match(
+    text.replaceAll(/\s+/g, ' '),
+    `With a \`partSize\` of 5 MiB it is ${(holds / MiB / 1024 ** 2).toFixed(1)} TiB.`,
+  )
   t.end()
 })
 
-t.test('every script that the README names is one', (t) => {
+t.test('every script, and every test file, that a page names is one', (t) => {
   const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: object }
-  const named = [...README.matchAll(/npm run ([\w-]+)/g)].map(([, name]) => name as string)
+  const all = pages.map(({ text }) => text).join('\n')
+  const named = [...all.matchAll(/npm run ([\w-]+)/g)].map(([, name]) => name as string)
   for (const name of new Set(named)) t.ok(name in scripts, name)
+  for (const [file] of all.matchAll(/\btest\/[\w./-]+\.ts\b/g)) t.ok(existsSync(join(ROOT, file)), file)
   t.end()
 })
 
-t.test('the README tells of every option of ours', (t) => {
+t.test('the README’s table has every option of the stream', (t) => {
   const wrong = { client: s3Client(t), Bucket: 'b', Key: 'k', nothing: 1 }
   try {
     s3Writable(wrong as never)

@@ -1,13 +1,70 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-export const README = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8')
-export const blocks = [...README.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, language = '', code = '']) => ({
-  language,
-  code,
-}))
+const ROOT = join(import.meta.dirname, '../..')
+/** Folders whose files are installed or made. Those that begin with a dot are left out too. */
+const NOT_OURS = ['node_modules', 'dist']
+/** A fenced block, with the indentation of its fences, its language and its code. */
+const BLOCK = /^( *)```(.*)\n([\s\S]*?)^\1```$/gm
 
-/** What a reader has from the lines above a block; a block that says it itself does not get it. */
+/** A page of documentation. */
+export interface Page {
+  /** From the top of the repository. */
+  path: string
+  text: string
+}
+
+/** A fenced block of a page. */
+export interface Block {
+  page: string
+  language: string
+  code: string
+}
+
+/** Every Markdown file of the repository, the README first, so that a new page cannot be forgotten. */
+export const pages: Page[] = markdownFiles('')
+  .sort((a, b) => Number(b === 'README.md') - Number(a === 'README.md') || a.localeCompare(b))
+  .map((path) => ({ path, text: readFileSync(join(ROOT, path), 'utf8') }))
+export const README = page('README.md')
+/** The blocks of all pages. */
+export const blocks: Block[] = pages.flatMap(({ path, text }) =>
+  [...text.matchAll(BLOCK)].map(([, , language = '', code = '']) => ({
+    page: path,
+    language,
+    code,
+  })),
+)
+
+/** The text of one page. */
+export function page(path: string): string {
+  return pages.find((one) => one.path === path)?.text ?? ''
+}
+
+function markdownFiles(folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name)
+    if (entry.name.startsWith('.') || NOT_OURS.includes(entry.name)) return []
+    if (entry.isDirectory()) return markdownFiles(path)
+    return entry.name.endsWith('.md') ? [path] : []
+  })
+}
+
+/** The page without its blocks: what a reader sees as text. */
+export function prose(text: string): string {
+  return text.replaceAll(BLOCK, '')
+}
+
+/** The names that links use for the headings of a page, as GitHub makes them. */
+export function anchors(text: string): string[] {
+  return [...prose(text).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+}
+
+/** What a reader has from the text above a block; a block that declares it does not get it. */
 const GIVEN = {
   client: 'const client = new S3Client()',
   source: "const source = createReadStream('talk.webm')",
