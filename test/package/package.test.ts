@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { bytes, sha256 } from '../support/bytes.js'
+import { pages } from '../support/pages.js'
 import { plainEnv } from '../support/run-program.js'
 import { endpoint, makeBucket, region, stored } from '../support/store.js'
 
@@ -36,10 +37,11 @@ const [{ filename, files }] = JSON.parse(pack) as [Packed]
 const tarball = join(folder, filename)
 const paths = files.map((file) => file.path)
 
-t.test('the package holds code, types, source maps and sources, and no tests', async (t) => {
-  const beside = paths.filter((path) => !/^(dist|lib)\//.test(path))
-  t.same(beside.sort(), ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'])
-  const sources = paths.filter((path) => path.startsWith('lib/'))
+t.test('the package holds code, types, source maps, sources and every page, and no tests', async (t) => {
+  const others = paths.filter((path) => !/^(dist|lib)\//.test(path) && !path.endsWith('.md'))
+  t.same(others.sort(), ['LICENSE', 'package.json'])
+  t.same(paths.filter((path) => path.endsWith('.md')).sort(), pages.map(({ path }) => path).sort())
+  const sources = paths.filter((path) => path.startsWith('lib/') && path.endsWith('.ts'))
   t.ok(sources.includes('lib/index.ts'))
   const built = sources.flatMap((path) => {
     const name = path.replace('lib/', 'dist/').replace(/\.ts$/, '')
