@@ -4,205 +4,219 @@ import type { CutError, SizeOfPart } from './sizes.js'
 export const EMPTY_BUFFER = Buffer.alloc(0)
 
 /**
- * A part ready to be sent. Its bytes stay as they are until `release` gives the buffer back to the pool; the part lets go
- * of it then, since whatever remembers the request, an error's stack say, leads to the part.
+ * A part that is ready to be sent. Its bytes do not change until `release` returns the buffer to the pool. `release`
+ * also empties `body`, because a finished request, or the stack of its error, may keep the part reachable.
  */
 export interface Part {
+  /** From 1 to 10,000. */
   PartNumber: number
   body: Buffer
-  /** CRC-32 of what the producer wrote, not of the copy: a bad copy does not pass S3's check. */
+  /** The CRC-32 of the bytes as the producer wrote them, not of their copy, so that S3 rejects a corrupted copy. */
   crc: number
   release: () => void
 }
 
-/** A first buffer that must grow starts here: a small object should not take the memory of a whole part. */
+/**
+ * The first buffer starts at this many bytes and grows, so that a small object does not take the memory of a whole
+ * part.
+ */
 const FIRST_BUFFER = 16 * 1024
 const GROWTH = 8
-/** Beyond this it is whole at once: what it grew out of may not be collected before every buffer is in use. */
-const LARGE = 1024 * 1024
-/** The most bytes that a UTF-16 unit of a string becomes, in any encoding. */
-const BYTES_A_UNIT = 3
-/** Text is summed up when there is so much of it: one call costs more than a line does. */
-const SUM = 32 * 1024
+/**
+ * A buffer that must grow beyond this many bytes grows to the full part at once: the buffers it outgrew may not have
+ * been garbage-collected when all other buffers are in use.
+ */
+const MAX_GROWN_BUFFER = 1024 * 1024
+/** The largest number of bytes that one UTF-16 code unit becomes, in any encoding. */
+const MAX_BYTES_PER_CODE_UNIT = 3
+/**
+ * The CRC-32 of text is computed in batches of this many bytes, because one call takes longer than hashing a short
+ * line.
+ */
+const CRC_BATCH = 32 * 1024
 
 /**
- * Cuts a stream of bytes into parts, whatever the chunks were, and owns the buffers, those that are still being sent among
- * them: `limit` parts of the first size, or two of the present size, where parts have grown so far that this is more. They
- * are pooled, because a fresh 8 MiB buffer costs 2,048 page faults.
+ * Cuts a stream of bytes into parts, regardless of the chunks, and owns the buffers, including those of parts in
+ * flight. They hold at most `limit` parts of the first size, or two parts of the present size if the parts have grown
+ * so far that this is more. The buffers are pooled, because a fresh 8 MiB buffer costs 2,048 page faults.
  */
 export class PartCutter {
-  readonly #sizes: SizeOfPart
+  readonly #sizeOfPart: SizeOfPart
   readonly #limit: number
   readonly #onPart: (part: Part) => void
   readonly #firstBytes: number
-  /** All of the present size. */
-  readonly #free: Buffer[] = []
-  /** Bytes in the buffers of the parts that are being filled or sent. */
-  #lent = 0
-  /** How many bytes there was no room for; undefined where there was. */
-  #denied: number | undefined
+  /** The pool: buffers that are not in use, all of the present part size. */
+  readonly #pool: Buffer[] = []
+  /** The size of the buffers of all parts that are being filled or sent, in bytes. */
+  #bytesInUse = 0
+  /** The size of the buffer that could not be acquired because of the limit; undefined if the last one could. */
+  #refusedSize: number | undefined
 
   #buffer: Buffer | undefined
   #filled = 0
-  /** Of the first `#summed` bytes of the buffer. */
+  /** The CRC-32 of the first `#hashed` bytes of the buffer. */
   #crc = 0
-  #summed = 0
+  #hashed = 0
   #PartNumber: number
-  /** How many bytes the part holds when it is full; known once there is a byte for it. */
+  /** The size of the current part when it is full; not known before its first byte. */
   #size = Number.POSITIVE_INFINITY
 
+  /** The CRC-32 and the size of all parts before the current one. */
   #cutCrc = 0
   #cutBytes = 0
 
   /**
-   * `firstBytes`: what the first part is known to hold, so that its buffer need not grow. `PartNumber`: where the cut
-   * begins, behind parts that are stored already.
+   * `firstBytes`: the known size of the first part, so that its buffer need not grow. `PartNumber`: the number of the
+   * first part, if the parts before it are already stored.
    */
   constructor(
-    sizes: SizeOfPart,
+    sizeOfPart: SizeOfPart,
     limit: number,
     onPart: (part: Part) => void,
     { firstBytes = FIRST_BUFFER, PartNumber = 1 } = {},
   ) {
-    this.#sizes = sizes
+    this.#sizeOfPart = sizeOfPart
     this.#limit = limit
     this.#onPart = onPart
     this.#firstBytes = firstBytes
     this.#PartNumber = PartNumber
   }
 
-  /** CRC-32 of all that was taken, the part being filled included. */
+  /** The CRC-32 of all bytes taken so far, including those of the current part. */
   get crc(): number {
-    this.#sum()
+    this.#updateCrc()
     return crc32Combine(this.#cutCrc, this.#crc, this.#filled)
   }
 
-  /** How many bytes were taken, the part being filled included. */
+  /** The number of bytes taken so far, including those of the current part. */
   get size(): number {
     return this.#cutBytes + this.#filled
   }
 
-  /** Whether a byte could be taken now. */
+  /** Whether `take` would take at least one byte. */
   get hasRoom(): boolean {
-    return this.#buffer !== undefined || this.#denied === undefined || this.#fits(this.#denied)
+    return this.#buffer !== undefined || this.#refusedSize === undefined || this.#isWithinLimit(this.#refusedSize)
   }
 
   /**
-   * Takes as much of the chunk as there is room for, and says how many bytes that was: fewer than all means that
-   * every buffer is being sent. Throws a CutError where the next part cannot be.
+   * Takes as many bytes of the chunk as there is room for, and returns their number. If that is less than the whole
+   * chunk, every buffer is in use.
    *
-   * A full first part waits for one more byte: up to there it may still become a single PutObject.
+   * A full first part is cut only when one more byte arrives: until then, the object may still be a single PutObject.
+   *
+   * @throws CutError if the next part cannot be begun.
    */
   take(chunk: Uint8Array): number {
-    this.#sum()
-    let at = 0
-    while (at < chunk.length) {
+    this.#updateCrc()
+    let taken = 0
+    while (taken < chunk.length) {
       if (this.#filled === this.#size) {
-        // Throws where there can be no second part: then nothing need be begun.
-        this.#sizes(this.#PartNumber + 1)
+        // Throws if there can be no second part, before the first one is sent and begins a multipart upload.
+        this.#sizeOfPart(this.#PartNumber + 1)
         this.#cut()
       }
-      const buffer = this.#room(chunk.length - at)
+      const buffer = this.#bufferWithRoom(chunk.length - taken)
       if (buffer === undefined) break
-      const end = Math.min(chunk.length, at + buffer.length - this.#filled)
-      const piece = at === 0 && end === chunk.length ? chunk : chunk.subarray(at, end)
+      const end = Math.min(chunk.length, taken + buffer.length - this.#filled)
+      const piece = taken === 0 && end === chunk.length ? chunk : chunk.subarray(taken, end)
       this.#crc = crc32(piece, this.#crc)
       buffer.set(piece, this.#filled)
       this.#filled += piece.length
-      this.#summed = this.#filled
-      at = end
+      this.#hashed = this.#filled
+      taken = end
       if (this.#filled === this.#size && this.#PartNumber > 1) this.#cut()
     }
-    return at
-  }
-
-  /**
-   * Takes text straight into the buffer, and says how many bytes it became; undefined where it might not fit, and must be
-   * a chunk. Before that it was no bytes, so those in the buffer are the first that a CRC can be of.
-   */
-  takeText(text: string, encoding: BufferEncoding): number | undefined {
-    const buffer = this.#buffer
-    if (buffer === undefined || this.#filled + text.length * BYTES_A_UNIT >= buffer.length) return undefined
-    const taken = buffer.write(text, this.#filled, encoding)
-    this.#filled += taken
-    if (this.#filled - this.#summed >= SUM) this.#sum()
     return taken
   }
 
-  /** The bytes since the last full part; undefined where there are none. */
-  end(): Part | undefined {
-    return this.#buffer === undefined ? undefined : this.#part(this.#buffer)
+  /**
+   * Encodes text directly into the buffer, and returns its length in bytes; undefined if it might not fit and must be
+   * passed to `take` instead. Its CRC-32 is computed in the buffer, because the text has no bytes before it is there.
+   */
+  takeText(text: string, encoding: BufferEncoding): number | undefined {
+    const buffer = this.#buffer
+    if (buffer === undefined || this.#filled + text.length * MAX_BYTES_PER_CODE_UNIT >= buffer.length) return undefined
+    const taken = buffer.write(text, this.#filled, encoding)
+    this.#filled += taken
+    if (this.#filled - this.#hashed >= CRC_BATCH) this.#updateCrc()
+    return taken
   }
 
-  /** Lets go of every buffer that is not being sent; the stream is over. */
+  /** The last part: the bytes after the last part that was cut; undefined if there are none. */
+  end(): Part | undefined {
+    return this.#buffer === undefined ? undefined : this.#toPart(this.#buffer)
+  }
+
+  /** Frees every buffer that is not being sent. To be called when the stream has ended or failed. */
   drop(): void {
-    this.#free.length = 0
+    this.#pool.length = 0
     this.#buffer = undefined
   }
 
-  /** The buffer to fill, with a free byte in it at least; undefined where all are out. */
-  #room(wanted: number): Buffer | undefined {
+  /** The buffer of the current part, with room for at least one byte; undefined if every buffer is in use. */
+  #bufferWithRoom(needed: number): Buffer | undefined {
     const buffer = this.#buffer
-    if (buffer === undefined) this.#buffer = this.#acquire(wanted)
-    else if (this.#filled === buffer.length) this.#buffer = this.#grown(buffer, this.#filled + wanted)
+    if (buffer === undefined) this.#buffer = this.#acquire(needed)
+    else if (this.#filled === buffer.length) this.#buffer = this.#grow(buffer, this.#filled + needed)
     return this.#buffer
   }
 
-  #acquire(wanted: number): Buffer | undefined {
-    const size = this.#sizes(this.#PartNumber)
-    this.#denied = this.#fits(size) ? undefined : size
-    if (this.#denied !== undefined) return undefined
-    if (size !== this.#size) this.#free.length = 0
+  #acquire(needed: number): Buffer | undefined {
+    const size = this.#sizeOfPart(this.#PartNumber)
+    this.#refusedSize = this.#isWithinLimit(size) ? undefined : size
+    if (this.#refusedSize !== undefined) return undefined
+    if (size !== this.#size) this.#pool.length = 0
     this.#size = size
     const buffer =
-      this.#free.pop() ?? this.#allocate(this.#PartNumber === 1 ? Math.max(this.#firstBytes, wanted) : size)
-    this.#lent += size
+      this.#pool.pop() ?? this.#allocate(this.#PartNumber === 1 ? Math.max(this.#firstBytes, needed) : size)
+    this.#bytesInUse += size
     return buffer
   }
 
-  /** Where nothing is lent, anything does: there is always a way on. */
-  #fits(size: number): boolean {
-    return this.#lent + size <= Math.max(this.#limit * this.#sizes(1), 2 * size)
+  /** Always true if no buffer is in use, so that the stream can go on at any part size. */
+  #isWithinLimit(size: number): boolean {
+    return this.#bytesInUse + size <= Math.max(this.#limit * this.#sizeOfPart(1), 2 * size)
   }
 
-  #grown(buffer: Buffer, wanted: number): Buffer {
-    const size = Math.max(wanted, buffer.length * GROWTH)
-    const larger = this.#allocate(size > LARGE ? this.#size : size)
+  #grow(buffer: Buffer, needed: number): Buffer {
+    const size = Math.max(needed, buffer.length * GROWTH)
+    const larger = this.#allocate(size > MAX_GROWN_BUFFER ? this.#size : size)
     larger.set(buffer)
     return larger
   }
 
-  /** At most the size of the part. */
-  #allocate(wanted: number): Buffer {
-    const size = Math.min(this.#size, wanted)
+  /** A buffer of `needed` bytes, but not larger than the part. */
+  #allocate(needed: number): Buffer {
+    const size = Math.min(this.#size, needed)
     try {
       return Buffer.allocUnsafeSlow(size)
     } catch (cause) {
-      const why = `there is no memory for part ${this.#PartNumber}, for which ${size} bytes were asked for`
-      const advice = 'Lower partSize or concurrency, or, where parts have grown, give ContentLength or expectedSize'
+      const why = `${size} bytes of memory for part ${this.#PartNumber} could not be allocated`
+      const advice = 'Lower partSize or concurrency, or, if parts have grown, give ContentLength or expectedSize'
       throw Object.assign(new Error(`${why}. ${advice}`, { cause }), {
         code: 'ERR_S3_MEMORY',
       } as const) satisfies CutError
     }
   }
 
-  #sum(): void {
-    if (this.#buffer === undefined || this.#summed === this.#filled) return
-    this.#crc = crc32(this.#buffer.subarray(this.#summed, this.#filled), this.#crc)
-    this.#summed = this.#filled
+  #updateCrc(): void {
+    if (this.#buffer === undefined || this.#hashed === this.#filled) return
+    this.#crc = crc32(this.#buffer.subarray(this.#hashed, this.#filled), this.#crc)
+    this.#hashed = this.#filled
   }
 
-  #part(buffer: Buffer): Part {
-    this.#sum()
-    const whole: Buffer[] = [buffer]
+  #toPart(buffer: Buffer): Part {
+    this.#updateCrc()
+    // An array, so that `release` can drop the reference to the buffer.
+    const unreleased: Buffer[] = [buffer]
     const size = this.#size
     const part = {
       PartNumber: this.#PartNumber,
       body: buffer.subarray(0, this.#filled),
       crc: this.#crc,
       release: () => {
-        this.#lent -= size
-        for (const buffer of whole.splice(0)) if (buffer.length === this.#size) this.#free.push(buffer)
+        this.#bytesInUse -= size
+        for (const buffer of unreleased.splice(0)) if (buffer.length === this.#size) this.#pool.push(buffer)
         part.body = EMPTY_BUFFER
       },
     }
@@ -210,13 +224,13 @@ export class PartCutter {
   }
 
   #cut(): void {
-    const part = this.#part(this.#buffer as Buffer)
+    const part = this.#toPart(this.#buffer as Buffer)
     this.#cutCrc = this.crc
     this.#cutBytes = this.size
     this.#PartNumber++
     this.#buffer = undefined
     this.#filled = 0
-    this.#summed = 0
+    this.#hashed = 0
     this.#crc = 0
     this.#onPart(part)
   }

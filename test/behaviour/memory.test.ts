@@ -64,7 +64,7 @@ t.test('parts that grow take the memory of two of them, and no more', { timeout:
   t.ok((peaks.at(-1) as number) > 2 * (sizes[6] as number), 'one part is filled while another is sent')
 })
 
-t.test('where there is no memory for a part, the error says so, and how much was asked for', async (t) => {
+t.test('if the memory for a part cannot be allocated, the error names the part and the size', async (t) => {
   const Bucket = await makeBucket(t)
   const program = join(import.meta.dirname, '../support/programs/upload-without-memory.ts')
   const { code, stdout, stderr } = await runProgram(program, [Bucket, String(MAX_PART_SIZE)], s3Env)
@@ -72,7 +72,7 @@ t.test('where there is no memory for a part, the error says so, and how much was
   t.match(JSON.parse(stdout), {
     code: 'ERR_S3_MEMORY',
     message: new RegExp(
-      `^s3://${Bucket}/k: there is no memory for part 1, for which ${MAX_PART_SIZE} bytes were asked for\\. Lower partSize `,
+      `^s3://${Bucket}/k: ${MAX_PART_SIZE} bytes of memory for part 1 could not be allocated\\. Lower partSize `,
     ),
   })
   t.equal(await head(Bucket, 'k'), undefined)

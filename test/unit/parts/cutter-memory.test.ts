@@ -1,4 +1,4 @@
-/** What the buffers of a cutter take: counted by the buffers themselves, once what nobody holds has been collected. */
+/** Measures the memory of a cutter's buffers: those that are still reachable after a garbage collection. */
 import assert from 'node:assert/strict'
 import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
@@ -9,23 +9,23 @@ import { bytes } from '../../support/bytes.js'
 import { gc } from '../../support/memory.js'
 
 const allocate = Buffer.allocUnsafeSlow
-let made: WeakRef<Buffer>[] = []
+let allocated: WeakRef<Buffer>[] = []
 Buffer.allocUnsafeSlow = (size) => {
   const buffer = allocate(size)
-  made.push(new WeakRef(buffer))
+  allocated.push(new WeakRef(buffer))
   return buffer
 }
 t.teardown(() => {
   Buffer.allocUnsafeSlow = allocate
 })
 
-/** Bytes in the buffers that something still holds. */
-async function live(): Promise<number> {
-  // A WeakRef that was made or read holds its buffer until the turn is over.
+/** The size of all buffers that are still reachable, in bytes. */
+async function reachableBytes(): Promise<number> {
+  // A WeakRef that was created or read keeps its buffer alive until the current turn of the event loop ends.
   await turn()
   gc()
-  made = made.filter((buffer) => buffer.deref() !== undefined)
-  return made.reduce((sum, buffer) => sum + (buffer.deref()?.length ?? 0), 0)
+  allocated = allocated.filter((buffer) => buffer.deref() !== undefined)
+  return allocated.reduce((sum, buffer) => sum + (buffer.deref()?.length ?? 0), 0)
 }
 
 const streams = fc.record({
@@ -34,55 +34,58 @@ const streams = fc.record({
   concurrency: fc.integer({ min: 1, max: 6 }),
   size: fc.double({ min: 0, max: 1, noNaN: true }),
   chunks: fc.infiniteStream(fc.integer({ min: 1, max: 2000 })),
-  /** Which of the parts on their way is stored next. */
+  /** Which of the parts in flight is stored next. */
   next: fc.infiniteStream(fc.nat(10)),
 })
 
-t.test('buffers stay within parts of the first size, or two of the present size, and always come free', async (t) => {
-  let most = 0
+t.test('the buffers stay within the limit, at any part size, and are all freed at the end', async (t) => {
+  let highest = 0
   const property = fc.asyncProperty(streams, async ({ partSize, maxParts, concurrency, size, chunks, next }) => {
-    made = []
+    allocated = []
     const sizes = planPartSizes(partSize, maxParts, false)
     const numbers = Array.from({ length: maxParts }, (_, i) => i + 1)
     let end = 0
     const ends = numbers.map((n) => (end += sizes(n)))
     const data = bytes(Math.ceil(size * Math.min(end, 100_000)))
-    const sent: Part[] = []
+    const inFlight: Part[] = []
     const stored: Buffer[] = []
     const store = (at: number): void => {
-      for (const part of sent.splice(at, 1)) {
+      for (const part of inFlight.splice(at, 1)) {
         stored[part.PartNumber - 1] = Buffer.from(part.body)
         part.release()
       }
     }
-    const cutter = new PartCutter(sizes, concurrency + 1, (part) => sent.push(part))
+    const cutter = new PartCutter(sizes, concurrency + 1, (part) => inFlight.push(part))
     let allocations = 0
     for (let at = 0; at < data.length; ) {
       const chunk = data.subarray(at, at + chunks.next().value)
       const taken = cutter.take(chunk)
       at += taken
-      if (made.length > allocations) {
+      if (allocated.length > allocations) {
         const present = sizes(ends.findIndex((end) => at <= end) + 1)
-        const held = await live()
+        const live = await reachableBytes()
         const bound = Math.max(partSize * (concurrency + 1), 2 * present)
-        assert.ok(held <= bound, `${held} bytes are held, more than ${bound}`)
-        most = Math.max(most, held / bound)
-        allocations = made.length
+        assert.ok(live <= bound, `${live} bytes are reachable, more than ${bound}`)
+        highest = Math.max(highest, live / bound)
+        allocations = allocated.length
       }
       if (taken === chunk.length) continue
-      assert.ok(!cutter.hasRoom, 'what was not taken had no room')
-      assert.ok(sent.length > 1, 'beside one part on its way, there is room for the next')
-      while (!cutter.hasRoom) store(next.next().value % sent.length)
+      assert.ok(!cutter.hasRoom, 'a chunk is taken completely if there is room')
+      assert.ok(inFlight.length > 1, 'while one part is in flight, there is room for the next')
+      while (!cutter.hasRoom) store(next.next().value % inFlight.length)
     }
     const last = cutter.end()
-    if (last !== undefined) sent.push(last)
-    while (sent.length > 0) store(0)
+    if (last !== undefined) inFlight.push(last)
+    while (inFlight.length > 0) store(0)
     assert.ok(Buffer.concat(stored).equals(data), 'nothing is lost')
-    const whole = stored.slice(0, -1).every(({ length }, i) => length === sizes(i + 1))
-    assert.ok(whole && stored.every(({ length }) => length > 0), 'the parts are exact')
+    const areFull = stored.slice(0, -1).every(({ length }, i) => length === sizes(i + 1))
+    assert.ok(
+      areFull && stored.every(({ length }) => length > 0),
+      'every part has its planned size, and the last is not empty',
+    )
     cutter.drop()
-    assert.equal(await live(), 0)
+    assert.equal(await reachableBytes(), 0)
   })
   await fc.assert(property, { numRuns: 60 })
-  t.equal(most, 1, 'and it is used to the full')
+  t.equal(highest, 1, 'the limit is reached')
 })
