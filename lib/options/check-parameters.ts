@@ -1,10 +1,11 @@
 import { describeType, invalidOption } from '../errors/invalid-option.js'
 import { fullObjectAlgorithm } from './parameters.js'
 
-type Given = Readonly<Record<string, unknown>>
+/** The options that were given: those that are null or undefined are left out. */
+type GivenOptions = Readonly<Record<string, unknown>>
 
-/** What S3 does not take together. */
-const EXCLUDE: [string[], string[]][] = [
+/** Options of the first list exclude those of the second. */
+const EXCLUSIONS: [string[], string[]][] = [
   [['ContentLength'], ['expectedSize']],
   [['IfMatch'], ['IfNoneMatch']],
   [['ACL'], ['GrantFullControl', 'GrantRead', 'GrantReadACP', 'GrantWriteACP']],
@@ -13,7 +14,8 @@ const EXCLUDE: [string[], string[]][] = [
     ['ServerSideEncryption', 'SSEKMSKeyId', 'SSEKMSEncryptionContext', 'BucketKeyEnabled'],
   ],
 ]
-const REQUIRE: [string, string][] = [
+/** The first option requires the second. */
+const REQUIREMENTS: [string, string][] = [
   ['SSECustomerAlgorithm', 'SSECustomerKey'],
   ['SSECustomerKey', 'SSECustomerAlgorithm'],
   ['SSECustomerKeyMD5', 'SSECustomerKey'],
@@ -21,92 +23,106 @@ const REQUIRE: [string, string][] = [
   ['ObjectLockRetainUntilDate', 'ObjectLockMode'],
 ]
 
-/** The key goes into the path, and the SDK encodes the customer's key, which may be binary, for its header. */
-const IN_NO_HEADER = ['Bucket', 'Key', 'SSECustomerKey']
-/** The name of a header: https://www.rfc-editor.org/rfc/rfc9110#name-tokens */
+/** `Bucket` and `Key` are sent in the URL. `SSECustomerKey` may be binary, and the SDK encodes it for its header. */
+const NOT_IN_HEADERS = ['Bucket', 'Key', 'SSECustomerKey']
+/** A valid name of an HTTP header: https://www.rfc-editor.org/rfc/rfc9110#name-tokens */
 const TOKEN = /^[!#$%&'*+.^`|~\w-]+$/
 const NOT_PRINTABLE = /[^\t\x20-\x7e]/
-/** How else to say it, where that is not by percent-encoding alone. */
-const ENCODED: Record<string, string> = {
-  Metadata: 'percent-encode it, or write it as RFC 2047 says (=?UTF-8?B?…?=)',
-  ContentDisposition: "write the name of a file as RFC 5987 says (filename*=UTF-8''…)",
+/** How to encode other characters in a parameter for which percent-encoding is not the only way. */
+const ENCODINGS: Record<string, string> = {
+  Metadata: 'percent-encode it, or encode it as in RFC 2047 (=?UTF-8?B?…?=)',
+  ContentDisposition: "encode the file name as in RFC 5987 (filename*=UTF-8''…)",
 }
 
-/** Checks S3's own parameters: those that exclude or need each other, and what a header cannot carry. */
-export function checkParameters(given: Given): void {
+/**
+ * Checks S3's parameters: those that exclude or require each other, and characters that an HTTP header cannot carry.
+ */
+export function checkParameters(given: GivenOptions): void {
   checkCombinations(given)
   checkChecksums(given)
   for (const [name, value] of Object.entries(given)) {
     if (name === 'Metadata') checkMetadata(value)
-    else if (/^[A-Z]/.test(name) && !IN_NO_HEADER.includes(name)) checkHeader(name, value, ENCODED[name])
+    else if (/^[A-Z]/.test(name) && !NOT_IN_HEADERS.includes(name)) checkHeader(name, value, ENCODINGS[name])
   }
 }
 
-function checkCombinations(given: Given): void {
-  for (const [these, those] of EXCLUDE) {
-    const one = these.find((name) => name in given)
-    const other = those.find((name) => name in given)
-    if (one !== undefined && other !== undefined) throw mustBeLeftOut(other, `"${one}" is given`, given[other])
+function checkCombinations(given: GivenOptions): void {
+  for (const [names, excluded] of EXCLUSIONS) {
+    const first = names.find((name) => name in given)
+    const second = excluded.find((name) => name in given)
+    if (first !== undefined && second !== undefined) throw mustBeLeftOut(second, `"${first}" is given`, given[second])
   }
-  for (const [name, needed] of REQUIRE) {
-    if (name in given && !(needed in given)) {
-      throw invalidOption('ERR_INVALID_ARG_VALUE', needed, `given where "${name}" is`, undefined)
+  for (const [name, required] of REQUIREMENTS) {
+    if (name in given && !(required in given)) {
+      throw invalidOption('ERR_INVALID_ARG_VALUE', required, `given together with "${name}"`, undefined)
     }
   }
 }
 
-/** A checksum goes over the whole object or over its parts, and not every algorithm does both.
- * https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html */
-function checkChecksums(given: Given): void {
+/**
+ * A checksum is computed over the full object or over the checksums of its parts, and not every algorithm supports
+ * both.
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
+ */
+function checkChecksums(given: GivenOptions): void {
   const { ChecksumType: type, ChecksumAlgorithm: algorithm } = given
   const [first, second] = Object.keys(given).filter((name) => fullObjectAlgorithm(name) !== undefined)
   if (second !== undefined) throw mustBeLeftOut(second, `"${first}" is given`, given[second])
-  const whole = first === undefined ? algorithm : fullObjectAlgorithm(first)
-  if (algorithm !== undefined && whole !== algorithm) {
-    throw invalidOption('ERR_INVALID_ARG_VALUE', 'ChecksumAlgorithm', `${whole}, as "${first}" is given`, algorithm)
+  const effective = first === undefined ? algorithm : fullObjectAlgorithm(first)
+  if (algorithm !== undefined && effective !== algorithm) {
+    throw invalidOption(
+      'ERR_INVALID_ARG_VALUE',
+      'ChecksumAlgorithm',
+      `${effective}, because "${first}" is given`,
+      algorithm,
+    )
   }
-  const wrong = type === 'FULL_OBJECT' ? ['SHA1', 'SHA256'] : type === 'COMPOSITE' ? ['CRC64NVME'] : []
-  if (!wrong.includes(whole as string)) return
+  const unsupported = type === 'FULL_OBJECT' ? ['SHA1', 'SHA256'] : type === 'COMPOSITE' ? ['CRC64NVME'] : []
+  if (!unsupported.includes(effective as string)) return
   if (algorithm === undefined) throw mustBeLeftOut(first as string, `"ChecksumType" is ${type}`, given[first as string])
-  const expected = `one that can be ${type}, as "ChecksumType" says`
+  const expected = `an algorithm that supports the "ChecksumType" ${type}`
   throw invalidOption('ERR_INVALID_ARG_VALUE', 'ChecksumAlgorithm', expected, algorithm)
 }
 
-/** An option that must not be there. Its value does not matter, and may be a secret. */
+/** The error for an option that must not be given. It does not show the value, which may be a secret. */
 export function mustBeLeftOut(name: string, why: string, value: unknown): Error {
   return invalidOption('ERR_INVALID_ARG_VALUE', name, `left out: ${why}`, value, describeType(value))
 }
 
 function checkMetadata(metadata: unknown): void {
   if (typeof metadata !== 'object') {
-    const expected = 'an object of names and strings'
+    const expected = 'an object whose values are strings'
     throw invalidOption('ERR_INVALID_ARG_TYPE', 'Metadata', expected, metadata, describeType(metadata))
   }
   const names = new Set<string>()
   for (const [name, value] of Object.entries(metadata as object)) {
     if (names.size === names.add(name.toLowerCase()).size) {
-      const expected = 'an object whose names differ by more than upper and lower case, which HTTP does not tell apart'
+      const expected = 'an object whose names differ in more than case, because HTTP header names are case-insensitive'
       throw invalidOption('ERR_INVALID_ARG_VALUE', 'Metadata', expected, name)
     }
     if (!TOKEN.test(name)) {
-      const expected = "an object whose names are of letters, digits and !#$%&'*+-.^_`|~, as those of HTTP headers are"
+      const expected =
+        "an object whose names consist of letters, digits and !#$%&'*+-.^_`|~, because they become HTTP header names"
       throw invalidOption('ERR_INVALID_ARG_VALUE', 'Metadata', expected, name)
     }
-    const told = `Metadata.${name}`
+    const option = `Metadata.${name}`
     // The SDK would send the text `undefined`.
     if (typeof value !== 'string')
-      throw invalidOption('ERR_INVALID_ARG_TYPE', told, 'a string', value, describeType(value))
-    checkHeader(told, value, ENCODED.Metadata)
+      throw invalidOption('ERR_INVALID_ARG_TYPE', option, 'a string', value, describeType(value))
+    checkHeader(option, value, ENCODINGS.Metadata)
   }
 }
 
-/** Node refuses other characters when the header is sent, or S3 reads them differently from how they were signed. */
-function checkHeader(name: string, value: unknown, encoded = 'percent-encode it'): void {
+/**
+ * Node rejects some characters when the header is sent; others are sent, but S3 decodes them differently than they were
+ * signed.
+ */
+function checkHeader(name: string, value: unknown, encoding = 'percent-encode it'): void {
   if (typeof value !== 'string') return
-  const at = value.search(NOT_PRINTABLE)
-  if (at === -1) return
-  const expected = `printable ASCII, as it goes into an HTTP header; for other characters, ${encoded}`
-  const code = (value.codePointAt(at) as number).toString(16).toUpperCase().padStart(4, '0')
-  const came = `${describeType(value)} with U+${code} at index ${at}`
-  throw invalidOption('ERR_INVALID_ARG_VALUE', name, expected, value, came)
+  const index = value.search(NOT_PRINTABLE)
+  if (index === -1) return
+  const expected = `printable ASCII, because it is sent in an HTTP header; for other characters, ${encoding}`
+  const code = (value.codePointAt(index) as number).toString(16).toUpperCase().padStart(4, '0')
+  const received = `${describeType(value)} with U+${code} at index ${index}`
+  throw invalidOption('ERR_INVALID_ARG_VALUE', name, expected, value, received)
 }

@@ -4,7 +4,8 @@ import { checkParameters, mustBeLeftOut } from './check-parameters.js'
 import { isCreateOnly, needsEveryByte } from './parameters.js'
 import type { CheckedOptions, Resume, S3ClientLike, S3WritableOptions } from './types.js'
 
-const OWN = new Set([
+/** The options of the stream. `ContentLength` is one of them, because each request has a length of its own. */
+const STREAM_OPTIONS = new Set([
   'ContentLength',
   'client',
   'expectedSize',
@@ -22,10 +23,14 @@ const OWN = new Set([
   'resume',
 ])
 
-/** What a timer of Node's holds; a longer one would fire at once. */
+/** The longest delay of a timer in Node, in ms. A longer one would fire immediately. */
 const MAX_TIMER = 2 ** 31 - 1
 
-/** Checks everything a caller may have got wrong, before a byte is taken. Throws with Node's own codes. */
+/**
+ * Checks the options and adds the defaults.
+ *
+ * @throws TypeError or RangeError, with Node's `code`, if an option is wrong.
+ */
 export function checkOptions(options: S3WritableOptions): CheckedOptions {
   if (typeof options !== 'object' || options === null) {
     throw invalidOption('ERR_INVALID_ARG_TYPE', 'options', 'an object', options)
@@ -36,22 +41,22 @@ export function checkOptions(options: S3WritableOptions): CheckedOptions {
   const given = withoutNull(options)
   const s3: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(given)) {
-    checkKnown(name, value)
-    if (!OWN.has(name)) s3[name] = value
+    checkIsKnown(name, value)
+    if (!STREAM_OPTIONS.has(name)) s3[name] = value
   }
   checkParameters(given)
   const resume = checkResume(given)
 
-  const partSize = integer(given, 'partSize', MIN_PART_SIZE, MAX_PART_SIZE) ?? 8 * MiB
-  const maxParts = integer(given, 'maxParts', 1, MAX_PARTS) ?? MAX_PARTS
-  const largest = MAX_PART_SIZE * maxParts
-  const ContentLength = integer(given, 'ContentLength', 0, largest)
-  const expectedSize = integer(given, 'expectedSize', 0, largest)
-  const fitting = raisePartSize(ContentLength ?? expectedSize ?? 0, partSize, maxParts)
-  const maxSize = integer(given, 'maxSize', 0, Number.MAX_SAFE_INTEGER)
+  const partSize = checkInteger(given, 'partSize', MIN_PART_SIZE, MAX_PART_SIZE) ?? 8 * MiB
+  const maxParts = checkInteger(given, 'maxParts', 1, MAX_PARTS) ?? MAX_PARTS
+  const maxLength = MAX_PART_SIZE * maxParts
+  const ContentLength = checkInteger(given, 'ContentLength', 0, maxLength)
+  const expectedSize = checkInteger(given, 'expectedSize', 0, maxLength)
+  const raisedPartSize = raisePartSize(ContentLength ?? expectedSize ?? 0, partSize, maxParts)
+  const maxSize = checkInteger(given, 'maxSize', 0, Number.MAX_SAFE_INTEGER)
   const offset = typeof resume === 'object' ? resume.offset : undefined
-  checkWithin(maxSize, { ContentLength, expectedSize, 'resume.offset': offset })
-  const equalParts = typed(given, 'equalParts', 'boolean') ?? false
+  checkAgainstMaxSize(maxSize, { ContentLength, expectedSize, 'resume.offset': offset })
+  const equalParts = checkType(given, 'equalParts', 'boolean') ?? false
   checkSignal(given.signal)
   return {
     client: options.client,
@@ -60,21 +65,22 @@ export function checkOptions(options: S3WritableOptions): CheckedOptions {
     s3,
     ContentLength,
     maxSize,
-    // A length that is known fits in equal parts, so nothing need grow.
-    sizeOfPart: planPartSizes(fitting, maxParts, equalParts || ContentLength !== undefined),
+    // If the length is known, the part size was raised so that equal parts suffice.
+    sizeOfPart: planPartSizes(raisedPartSize, maxParts, equalParts || ContentLength !== undefined),
     maxParts,
     equalParts,
     resume,
-    concurrency: integer(given, 'concurrency', 1, Number.MAX_SAFE_INTEGER) ?? 4,
-    unsignedPayload: typed(given, 'unsignedPayload', 'boolean'),
-    stallTimeout: integer(given, 'stallTimeout', 0, MAX_TIMER),
-    leavePartsOnError: typed(given, 'leavePartsOnError', 'boolean') ?? false,
-    beforeComplete: typed(given, 'beforeComplete', 'function'),
+    concurrency: checkInteger(given, 'concurrency', 1, Number.MAX_SAFE_INTEGER) ?? 4,
+    unsignedPayload: checkType(given, 'unsignedPayload', 'boolean'),
+    stallTimeout: checkInteger(given, 'stallTimeout', 0, MAX_TIMER),
+    leavePartsOnError: checkType(given, 'leavePartsOnError', 'boolean') ?? false,
+    beforeComplete: checkType(given, 'beforeComplete', 'function'),
     signal: given.signal as AbortSignal | undefined,
-    highWaterMark: integer(given, 'highWaterMark', 0, Number.MAX_SAFE_INTEGER),
+    highWaterMark: checkInteger(given, 'highWaterMark', 0, Number.MAX_SAFE_INTEGER),
   }
 }
 
+/** Checks the shape of a client, because `instanceof` fails if there are two copies of the SDK. */
 export function checkClient(client: unknown): void {
   const { send, config } = (client ?? {}) as Partial<S3ClientLike>
   if (typeof send === 'function' && typeof config === 'object' && config !== null) return
@@ -82,47 +88,51 @@ export function checkClient(client: unknown): void {
   throw invalidOption('ERR_INVALID_ARG_TYPE', 'client', expected, client, describeType(client))
 }
 
+/** Checks that an option is a string and not empty. */
 export function checkName(name: string, value: unknown): void {
   if (typeof value !== 'string') throw invalidOption('ERR_INVALID_ARG_TYPE', name, 'a string', value)
   if (value === '') throw invalidOption('ERR_INVALID_ARG_VALUE', name, 'a string that is not empty', value)
 }
 
-function checkKnown(name: string, value: unknown): void {
+function checkIsKnown(name: string, value: unknown): void {
   if (name === 'Body') throw mustBeLeftOut(name, 'what is written to the stream is the body', value)
-  // PascalCase is S3's, whatever a newer SDK may add; anything else must be ours.
-  if (/^[A-Z]/.test(name) || OWN.has(name)) return
-  const meant = [...OWN].find((own) => own.toLowerCase() === name.toLowerCase())
-  const hint = meant === undefined ? '' : ` Did you mean "${meant}"?`
-  const known = `There are ${[...OWN].join(', ')}, and S3's own, in its spelling, such as ContentType`
+  // A name in PascalCase is a parameter of S3, maybe of a newer SDK. Any other name must be an option of the stream.
+  if (/^[A-Z]/.test(name) || STREAM_OPTIONS.has(name)) return
+  const similar = [...STREAM_OPTIONS].find((option) => option.toLowerCase() === name.toLowerCase())
+  const hint = similar === undefined ? '' : ` Did you mean "${similar}"?`
+  const known = `The options are ${[...STREAM_OPTIONS].join(', ')}, and S3's parameters, such as ContentType`
   throw Object.assign(new TypeError(`Unknown option "${name}".${hint} ${known}`), { code: 'ERR_INVALID_ARG_VALUE' })
 }
 
-/** What is larger than the stream may become can never succeed. */
-function checkWithin(maxSize = Number.POSITIVE_INFINITY, sizes: Record<string, number | undefined>): void {
+/** A stream that must be larger than `maxSize` can never succeed. */
+function checkAgainstMaxSize(maxSize = Number.POSITIVE_INFINITY, sizes: Record<string, number | undefined>): void {
   for (const [name, size = 0] of Object.entries(sizes)) {
     if (size > maxSize) throw invalidOption('ERR_OUT_OF_RANGE', name, `at most "maxSize", which is ${maxSize}`, size)
   }
 }
 
-/** What Create took cannot be changed, and a hash of the whole cannot be made of the rest. */
+/**
+ * Checks `resume`, and the options that exclude it: parameters of CreateMultipartUpload, which cannot be changed for an
+ * existing upload, and, with an offset, hashes of the full object, because the bytes before the offset are not read.
+ */
 function checkResume(given: Record<string, unknown>): Resume | undefined {
   const { resume } = given
   if (resume === undefined || resume === false) return undefined
   const point = withoutNull(resume)
   if (resume !== true && typeof point.UploadId !== 'string') {
-    const expected = 'true, false, an object with an UploadId, or what resumePoint() resolved with'
+    const expected = 'true, false, an object with an UploadId, or a result of resumePoint()'
     throw invalidOption('ERR_INVALID_ARG_TYPE', 'resume', expected, resume)
   }
   if (resume !== true) checkName('resume.UploadId', point.UploadId)
   for (const name of Object.keys(given).filter(isCreateOnly)) {
-    const why = '"resume" is given, and what CreateMultipartUpload took cannot be changed'
+    const why = '"resume" is given, and a parameter of CreateMultipartUpload cannot be changed'
     throw mustBeLeftOut(name, why, given[name])
   }
   if (resume === true) return true
   if (point.offset === undefined) return point as Resume
-  const least = integer(point, 'offset', 0, Number.MAX_SAFE_INTEGER, 'resume.offset') === 0 ? 0 : 1
-  if (integer(point, 'parts', least, MAX_PARTS, 'resume.parts') === undefined) {
-    throw invalidOption('ERR_INVALID_ARG_TYPE', 'resume.parts', 'given where "resume.offset" is', undefined)
+  const minParts = checkInteger(point, 'offset', 0, Number.MAX_SAFE_INTEGER, 'resume.offset') === 0 ? 0 : 1
+  if (checkInteger(point, 'parts', minParts, MAX_PARTS, 'resume.parts') === undefined) {
+    throw invalidOption('ERR_INVALID_ARG_TYPE', 'resume.parts', 'given together with "resume.offset"', undefined)
   }
   for (const name of Object.keys(given).filter(needsEveryByte)) {
     throw mustBeLeftOut(name, '"resume" has an offset, and the bytes before it are not read', given[name])
@@ -130,7 +140,7 @@ function checkResume(given: Record<string, unknown>): Resume | undefined {
   return point as Resume
 }
 
-/** What is null or undefined is as if it were left out. */
+/** A copy without the properties that are null or undefined, because they count as left out. */
 function withoutNull(object: unknown): Record<string, unknown> {
   return Object.fromEntries(Object.entries(Object(object)).filter(([, value]) => value !== undefined && value !== null))
 }
@@ -141,28 +151,28 @@ function checkSignal(signal: unknown): void {
   throw invalidOption('ERR_INVALID_ARG_TYPE', 'signal', 'an AbortSignal', signal)
 }
 
-function integer(
+function checkInteger(
   given: Record<string, unknown>,
   name: string,
-  least: number,
-  most: number,
-  told = name,
+  min: number,
+  max: number,
+  displayName = name,
 ): number | undefined {
   const value = given[name]
   if (value === undefined) return undefined
   const expected =
-    most === Number.MAX_SAFE_INTEGER ? `a whole number, ${least} or more` : `a whole number from ${least} to ${most}`
-  if (typeof value !== 'number') throw invalidOption('ERR_INVALID_ARG_TYPE', told, expected, value)
-  if (Number.isInteger(value) && value >= least && value <= most) return value
-  throw invalidOption('ERR_OUT_OF_RANGE', told, expected, value)
+    max === Number.MAX_SAFE_INTEGER ? `a whole number, ${min} or more` : `a whole number from ${min} to ${max}`
+  if (typeof value !== 'number') throw invalidOption('ERR_INVALID_ARG_TYPE', displayName, expected, value)
+  if (Number.isInteger(value) && value >= min && value <= max) return value
+  throw invalidOption('ERR_OUT_OF_RANGE', displayName, expected, value)
 }
 
-interface Typed {
+interface Types {
   boolean: boolean
   function: () => unknown
 }
-function typed<T extends keyof Typed>(given: Record<string, unknown>, name: string, type: T): Typed[T] | undefined {
+function checkType<T extends keyof Types>(given: Record<string, unknown>, name: string, type: T): Types[T] | undefined {
   const value = given[name]
-  if (value === undefined || typeof value === type) return value as Typed[T] | undefined
+  if (value === undefined || typeof value === type) return value as Types[T] | undefined
   throw invalidOption('ERR_INVALID_ARG_TYPE', name, `a ${type}`, value)
 }

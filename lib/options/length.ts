@@ -1,14 +1,17 @@
 import type { CheckedOptions } from './types.js'
 
-/** What is wrong with a stream that has `size` bytes, or those and more; undefined where nothing is. */
+/**
+ * Why a stream of `size` bytes is too long or, if it `hasEnded`, too short; undefined if it is neither. A stream that
+ * has not ended has `size` bytes or more.
+ */
 export function lengthProblem(
   { ContentLength, maxSize }: Pick<CheckedOptions, 'ContentLength' | 'maxSize'>,
   size: number,
-  isWhole: boolean,
+  hasEnded: boolean,
 ): string | undefined {
-  const most = ContentLength ?? maxSize ?? Number.POSITIVE_INFINITY
-  const least = isWhole ? (ContentLength ?? 0) : 0
-  if (size >= least && size <= most) return undefined
+  const max = ContentLength ?? maxSize ?? Number.POSITIVE_INFINITY
+  const min = hasEnded ? (ContentLength ?? 0) : 0
+  if (size >= min && size <= max) return undefined
   const limit = ContentLength === undefined ? `maxSize is ${maxSize}` : `ContentLength is ${ContentLength}`
-  return `${limit}, but the stream has ${size}${isWhole ? '' : ' or more'} bytes. Nothing is published`
+  return `${limit}, but the stream has ${size}${hasEnded ? '' : ' or more'} bytes. Nothing is published`
 }

@@ -1,158 +1,184 @@
 import type { CreateMultipartUploadCommandInput, PutObjectCommandInput } from '@aws-sdk/client-s3'
 import type { SizeOfPart } from '../parts/sizes.js'
 
-/** What is used of a client: `S3Client`, `S3`, or anything else with their `send` and `config`. */
+/** An S3 client: the SDK's `S3Client` or `S3`, of any version, or any object with their `send` and `config`. */
 export interface S3ClientLike {
+  /** Sends a command of `@aws-sdk/client-s3`, and resolves with its output. */
   // biome-ignore lint/suspicious/noExplicitAny: each version of the SDK has its own command type, and all must fit
   send(command: any, options?: any): Promise<any>
+  /** The client's resolved configuration. */
   readonly config: object
 }
 
-/** What `beforeComplete` is told about the object that is about to appear. */
+/** The object that is about to be made, as `beforeComplete` receives it. */
 export interface BeforeComplete {
-  /** Bytes in all. */
+  /** The size of the object in bytes. */
   size: number
-  /** Parts stored; 1 for an object sent by one PutObject, which at this moment is still to be sent. */
+  /** The number of stored parts; 1 for an object that will be sent by a single PutObject. */
   parts: number
-  /** The multipart upload; undefined for an object sent by one PutObject. */
+  /** The id of the multipart upload; undefined for an object that will be sent by a single PutObject. */
   UploadId: string | undefined
 }
 
 /**
- * How far an unfinished upload is, from the first byte on without a hole. Plain data, to be kept as JSON.
+ * How much of an unfinished upload is stored, from the first byte on without a gap; the result of `resumePoint`. It is
+ * plain data, so it can be kept as JSON.
  */
 export interface ResumePoint {
+  /** The id of the upload. */
   UploadId: string
-  /** Bytes that are stored: the source goes on from here. */
+  /** The number of bytes that are stored. The source continues at this byte. */
   offset: number
-  /** Parts that hold them. */
+  /** The number of parts that hold these bytes. */
   parts: number
-  /** Bytes in a part, as the stored ones tell; undefined where none does. */
+  /** The size of a part in bytes, inferred from the stored parts; undefined if they do not determine it. */
   partSize?: number | undefined
 }
 
-/** Which unfinished upload of the key is to be resumed; `true` where there is but one. */
+/**
+ * The unfinished upload to resume: the only one of the key (`true`), the one with this `UploadId`, or one whose first
+ * bytes are not written again (a `ResumePoint`).
+ */
 export type Resume = true | { UploadId: string; offset?: undefined } | ResumePoint
 
 /**
- * What `s3Writable` takes: a client, every parameter of PutObject and CreateMultipartUpload but `Body`, in S3's own
- * spelling, and, in camelCase, what belongs to the stream. `null` is as if it were left out, except for `client`, `Bucket`
- * and `Key`. Options that exclude or need each other are refused by name when the stream is made.
+ * The options of `s3Writable`: a client; every parameter of PutObject and CreateMultipartUpload except `Body`, in S3's
+ * spelling; and, in camelCase, the options of the stream. An option of `null` counts as left out, except `client`,
+ * `Bucket` and `Key`. Options that exclude or require each other are checked when the stream is created.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html
  */
 export interface S3WritableOptions
   extends Omit<PutObjectCommandInput & CreateMultipartUploadCommandInput, 'Bucket' | 'Key' | 'Body' | 'ContentLength'> {
-  /** The S3 client to send with: its credentials, region, retries and middleware. Never destroyed by the stream. */
+  /**
+   * The S3 client to send with: its credentials, region, retries and middleware are used. The stream never destroys it.
+   */
   client: S3ClientLike
+  /** The bucket of the object: a name, or the ARN of an access point. */
   Bucket: string
+  /** The key of the object. */
   Key: string
   /**
-   * The exact number of bytes that the stream must have, those before a `resume` point included. One more or one fewer
-   * is `ERR_S3_LENGTH`, and nothing is published. Also chooses `partSize`, as `expectedSize` does, and is the `total` of
-   * `progress`.
+   * The exact length of the object in bytes, including the bytes before a `resume` point. If the stream has more or
+   * fewer bytes, it fails with `ERR_S3_LENGTH`, and no object is made. Also raises `partSize`, as `expectedSize` does,
+   * and is the `total` of the `progress` event. An integer, 0 or more. Excludes `expectedSize`.
    * @default unknown
    */
   ContentLength?: number | undefined
   /**
-   * About how many bytes will come. Only a hint: it raises `partSize` to the smallest whole MiB with which so many
-   * bytes fit in `maxParts`. Not together with `ContentLength`.
+   * The approximate length of the object in bytes. It is only a hint: it raises `partSize` to the smallest multiple of
+   * 1 MiB with which that many bytes fit into `maxParts` parts. An integer, 0 or more. Excludes `ContentLength`.
    * @default unknown
    */
   expectedSize?: number | undefined
   /**
-   * The most bytes that the stream may have, those before a `resume` point included. The byte that is one too many is
-   * `ERR_S3_LENGTH`, and nothing is published: for uploads by strangers. A whole number, 0 or more, and no less than
-   * `ContentLength` or `expectedSize`.
-   * @default none
+   * The largest length of the object in bytes, including the bytes before a `resume` point. If the stream is longer, it
+   * fails with `ERR_S3_LENGTH` at the first byte too many, and no object is made. Use it for uploads by untrusted
+   * clients. An integer, 0 or more, and not less than `ContentLength` or `expectedSize`.
+   * @default no limit
    */
   maxSize?: number | undefined
   /**
-   * Bytes in a part; the last part may be smaller. An object of at most this many bytes is sent by one PutObject.
-   * A whole number from 5 MiB to 5 GiB, or to what a Buffer holds (4 GiB on Node 20).
+   * The size of a part in bytes; the last part may be smaller. An object of at most this size is sent by a single
+   * PutObject. An integer from 5 MiB to 5 GiB, or to the largest Buffer (4 GiB on Node 20).
    * https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
    * @default 8 MiB
    */
   partSize?: number | undefined
   /**
-   * How many parts may be on their way at once. A whole number, 1 or more.
+   * The largest number of parts that are sent at the same time. An integer, 1 or more.
    * @default 4
    */
   concurrency?: number | undefined
   /**
-   * How many parts the store takes. A whole number from 1 to 10,000.
+   * The largest number of parts that the store accepts. An integer from 1 to 10,000.
    * @default 10,000
    */
   maxParts?: number | undefined
   /**
-   * Make every part but the last the same size, as Cloudflare R2 wants it. A stream longer than
-   * `partSize × maxParts` then fails with `ERR_S3_TOO_MANY_PARTS`; without it, the parts grow from the middle on.
+   * Whether all parts except the last have the same size, which Cloudflare R2 requires. A stream longer than
+   * `partSize × maxParts` then fails with `ERR_S3_TOO_MANY_PARTS`. Otherwise the second half of the parts grow.
    * @default false
    */
   equalParts?: boolean | undefined
   /**
-   * Leave the body out of the request's signature (`x-amz-content-sha256: UNSIGNED-PAYLOAD`), which spares a SHA-256
-   * of every byte. A bucket policy may forbid it.
+   * Whether to leave the body out of the request's signature (`x-amz-content-sha256: UNSIGNED-PAYLOAD`), which saves
+   * hashing every byte with SHA-256. A bucket policy may forbid it.
    * https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
-   * @default true over https, where TLS protects the body; false over http
+   * @default true over https, because TLS protects the body; false over http
    */
   unsignedPayload?: boolean | undefined
   /**
-   * How long one request may stand still, in milliseconds: none of its bytes taken by the socket, and no byte of an answer
-   * come. It is then cancelled and sent again, as often as the client's `maxAttempts`; after that the stream fails with
-   * `ERR_S3_STALLED`. A slow request or answer that moves is never cancelled. Must be longer than what the system's socket
-   * buffers (some MiB) take to empty. A whole number from 0, which is for ever, to 2,147,483,647.
+   * How long a request may make no progress, in ms: the socket takes none of its bytes, and no byte of an answer
+   * arrives. The request is then cancelled and sent again, up to the client's `maxAttempts`. After that, the stream
+   * fails with `ERR_S3_STALLED`. A slow request that makes progress is never cancelled. The timeout must be longer than
+   * the operating system needs to send the bytes in its socket buffers (some MiB). An integer from 0 (no timeout) to
+   * 2,147,483,647.
    * https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
-   * @default 120,000; for CompleteMultipartUpload, over which S3 may take minutes, 300,000
+   * @default 120,000; 300,000 for CompleteMultipartUpload, which may take S3 minutes
    */
   stallTimeout?: number | undefined
   /**
-   * After a failure, leave the parts that S3 has stored, to resume the upload; the error carries its `UploadId`. They
-   * cost money until the upload is completed or aborted.
+   * Whether to leave the stored parts after a failure, so that the upload can be resumed; the error has its `UploadId`.
+   * The parts cost money until the upload is completed or aborted.
    * https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html
    * @default false
    */
   leavePartsOnError?: boolean | undefined
   /**
-   * Goes on with an unfinished upload of this key. With `{ UploadId }`, or `true` where there is only one that may be
-   * this account's, the bytes come again from the start, and parts that S3 holds already are not sent; a part that
-   * differs is sent again. With a point of `resumePoint`, only the bytes from its `offset` on come: those before are
-   * taken to be the same. The parts are cut as the stored ones are, whatever `partSize` says. `false` begins a new one.
+   * Continues an unfinished upload of this key.
    *
-   * Until what is stored has been read, a failure leaves the upload as it was. After that it is this stream's, to be
-   * completed, or removed unless `leavePartsOnError`. What CreateMultipartUpload took, such as `ContentType`, cannot
-   * be given again.
+   * - `{ UploadId }`, or `true` if the key has only one unfinished upload that may belong to this account: write all
+   *   bytes again from the start. Parts that S3 already holds are not sent; a part that differs is sent again.
+   * - A point of `resumePoint`: write only the bytes from its `offset` on. The bytes before it are assumed to be the
+   *   same.
+   * - `false`: begins a new upload.
    *
-   * Fails with `ERR_S3_RESUME`, and leaves the upload, where there is no such one or more than one, where its parts are
-   * irregular, or where they are not what the point says.
+   * The parts are cut as the stored ones were, whatever `partSize` says. Parameters of CreateMultipartUpload, such as
+   * `ContentType`, cannot be given again.
+   *
+   * The stream fails with `ERR_S3_RESUME`, and leaves the upload as it is, if there is no such upload or more than one,
+   * if its parts are irregular, or if they do not match the point. A failure before ListParts has answered also leaves
+   * the upload. After that, the upload belongs to this stream: a failure removes it unless `leavePartsOnError` is set.
    * https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html
-   * @default undefined: a new upload
+   * @default a new upload
    */
   resume?: Resume | false | undefined
   /**
-   * The last word before the object appears: called once every part is stored, and awaited. What it throws is what the
-   * stream fails with, and nothing is published.
+   * Called and awaited when all parts are stored, before the object is made. If it throws or rejects, the stream fails
+   * with that error, and no object is made.
+   *
+   * @example
+   * const dump = spawn('pg_dump', ['app'], { stdio: ['ignore', 'pipe', 'inherit'] })
+   * await once(dump, 'spawn')
+   * const closed = once(dump, 'close')
+   * const beforeComplete = async () => {
+   *   // The stdout of a program that crashed simply ends, as on success, so only the exit code shows the failure.
+   *   const [code] = await closed
+   *   if (code !== 0) throw new Error(`pg_dump exited with code ${code}`)
+   * }
+   * await pipeline(dump.stdout, s3Writable({ client, Bucket: 'backups', Key: 'app.sql', beforeComplete }))
    * @default none
    */
   beforeComplete?: ((upload: BeforeComplete) => unknown) | undefined
   /**
-   * Aborts the upload, as for any Node stream.
+   * Aborts the upload and destroys the stream with an `AbortError`, as for any Node stream.
    * @default none
    */
   signal?: AbortSignal | undefined
   /**
-   * As in Node: how many bytes the stream queues before `write()` answers false.
-   * @default Node's own
+   * How many bytes the stream buffers before `write()` returns false, as for any Node stream. An integer, 0 or more.
+   * @default Node's default
    */
   highWaterMark?: number | undefined
 }
 
-/** Options as the rest of the library uses them: checked, with the defaults in place. */
+/** The options after the check, with their defaults. */
 export interface CheckedOptions {
   client: S3ClientLike
   Bucket: string
   Key: string
-  /** S3's own parameters, `Bucket` and `Key` among them; nothing that is undefined or null. */
+  /** S3's parameters, including `Bucket` and `Key`. None of them is undefined or null. */
   s3: Readonly<Record<string, unknown>>
   ContentLength: number | undefined
   maxSize: number | undefined
@@ -162,7 +188,7 @@ export interface CheckedOptions {
   resume: Resume | undefined
   concurrency: number
   unsignedPayload: boolean | undefined
-  /** Undefined for the defaults, of which Complete has one of its own. */
+  /** Undefined for the default, which depends on the operation. */
   stallTimeout: number | undefined
   leavePartsOnError: boolean
   beforeComplete: ((upload: BeforeComplete) => unknown) | undefined

@@ -8,7 +8,7 @@ import { head, makeBucket, s3Client } from '../support/store.js'
 const VALUE = 'ERR_INVALID_ARG_VALUE'
 const TYPE = 'ERR_INVALID_ARG_TYPE'
 const SIZES = { small: KiB, large: 12 * MiB }
-const HEADER = 'printable ASCII, as it goes into an HTTP header; for other characters,'
+const HEADER = 'printable ASCII, because it is sent in an HTTP header; for other characters,'
 
 /**
  * What a header cannot carry. Sent nevertheless, S3 reads é differently from how it was signed, and says that the secret key
@@ -18,7 +18,7 @@ const REFUSED: [params: object, code: string, message: string][] = [
   [
     { Metadata: { title: 'é' } },
     VALUE,
-    `The "Metadata.title" option must be ${HEADER} percent-encode it, or write it as RFC 2047 says (=?UTF-8?B?…?=). Received type string with U+00E9 at index 0`,
+    `The "Metadata.title" option must be ${HEADER} percent-encode it, or encode it as in RFC 2047 (=?UTF-8?B?…?=). Received type string with U+00E9 at index 0`,
   ],
   [{ Metadata: { title: 'a 日本' } }, VALUE, 'Received type string with U+65E5 at index 2'],
   [{ Metadata: { title: 'party 🎉' } }, VALUE, 'Received type string with U+1F389 at index 6'],
@@ -27,19 +27,23 @@ const REFUSED: [params: object, code: string, message: string][] = [
   [
     { Metadata: { naïve: 'x' } },
     VALUE,
-    `The "Metadata" option must be an object whose names are of letters, digits and !#$%&'*+-.^_\`|~, as those of HTTP headers are. Received type string ('naïve')`,
+    `The "Metadata" option must be an object whose names consist of letters, digits and !#$%&'*+-.^_\`|~, because they become HTTP header names. Received type string ('naïve')`,
   ],
   [{ Metadata: { 'two words': 'x' } }, VALUE, "Received type string ('two words')"],
-  [{ Metadata: { run: '1', Run: '2' } }, VALUE, 'differ by more than upper and lower case'],
+  [{ Metadata: { run: '1', Run: '2' } }, VALUE, 'differ in more than case'],
   [{ Metadata: { '': 'x' } }, VALUE, "Received type string ('')"],
   [{ Metadata: { title: undefined } }, TYPE, 'The "Metadata.title" option must be a string. Received undefined'],
   [{ Metadata: { title: null } }, TYPE, 'Received null'],
   [{ Metadata: { parts: 2 } }, TYPE, 'The "Metadata.parts" option must be a string. Received type number'],
-  [{ Metadata: 'title=x' }, TYPE, 'The "Metadata" option must be an object of names and strings. Received type string'],
+  [
+    { Metadata: 'title=x' },
+    TYPE,
+    'The "Metadata" option must be an object whose values are strings. Received type string',
+  ],
   [
     { ContentDisposition: 'attachment; filename="résumé.pdf"' },
     VALUE,
-    `The "ContentDisposition" option must be ${HEADER} write the name of a file as RFC 5987 says (filename*=UTF-8''…). Received type string with U+00E9 at index 23`,
+    `The "ContentDisposition" option must be ${HEADER} encode the file name as in RFC 5987 (filename*=UTF-8''…). Received type string with U+00E9 at index 23`,
   ],
   [
     { Tagging: 'city=Zürich' },

@@ -173,7 +173,7 @@ t.test('the README’s table has every option of the stream', (t) => {
     s3Writable(wrong as never)
     t.fail('an unknown option is refused')
   } catch (error) {
-    const names = /There are (.*), and S3's own/.exec((error as Error).message)?.[1]?.split(', ') ?? []
+    const names = /The options are (.*), and S3's parameters/.exec((error as Error).message)?.[1]?.split(', ') ?? []
     t.ok(names.length > 8)
     const rows = [...README.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name as string)
     for (const name of names) t.ok(rows.includes(name), name)

@@ -21,7 +21,7 @@ t.test('what CreateMultipartUpload took cannot be given again', async (t) => {
   }
   for (const [name, value] of Object.entries({ ...taken, ChecksumAlgorithm: 'CRC32', ChecksumType: 'FULL_OBJECT' })) {
     for (const resume of [true, { UploadId: 'u' }, point]) {
-      const message = `The "${name}" option must be left out: "resume" is given, and what CreateMultipartUpload took cannot be changed.`
+      const message = `The "${name}" option must be left out: "resume" is given, and a parameter of CreateMultipartUpload cannot be changed.`
       t.throws(() => check({ resume, [name]: value }), { code: VALUE, message: new RegExp(`^${message}`) })
     }
   }
@@ -57,7 +57,7 @@ t.test('false, null and undefined are no resume, and what CreateMultipartUpload 
 
 t.test('a resume that names no upload is refused', async (t) => {
   const expected =
-    'The "resume" option must be true, false, an object with an UploadId, or what resumePoint\\(\\) resolved with'
+    'The "resume" option must be true, false, an object with an UploadId, or a result of resumePoint\\(\\)'
   for (const resume of ['u', 1, {}, { uploadId: 'u' }, { UploadId: 1 }, { UploadId: null }]) {
     t.throws(() => check({ resume }), { code: TYPE, message: new RegExp(`^${expected}\\. Received `) }, String(resume))
   }
