@@ -4,20 +4,20 @@
  */
 export type ExpectedChecksums = Record<string, readonly (string | undefined)[]>
 
-/** Base64, followed by the number of parts where it is a checksum of checksums. */
+/** Base64, followed by the number of parts if it is a checksum of checksums. */
 const CHECKSUM = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?(?:-\d+)?$/
 
-/** The checksum of this name in an answer; undefined where it is missing, empty or malformed. */
+/** The checksum of this name in an answer; undefined if it is missing, empty or malformed. */
 export function checksumIn(answer: object, name: string): string | undefined {
   const value = (answer as Record<string, unknown>)[name]
   return typeof value === 'string' && value !== '' && CHECKSUM.test(value) ? value : undefined
 }
 
-/** Why a checksum in the answer contradicts the bytes; undefined where none does. Unexpected checksums are ignored. */
+/** Why a checksum in the answer contradicts the bytes; undefined if none does. Unexpected checksums are ignored. */
 export function checksumProblem(answer: object, expected: ExpectedChecksums): string | undefined {
   for (const [name, values] of Object.entries(expected)) {
     const stored = checksumIn(answer, name)
-    // A store may answer with the other kind of checksum, which is not known here; a checksum of another length is malformed.
+    // A store may answer with the other kind of checksum, which is not known here. One of another length is malformed.
     const comparable = values.filter((value) => value !== undefined && shape(value) === shape(stored))
     if (comparable.length === 0 || comparable.includes(stored)) continue
     return `it has ${name} ${comparable.join(' or ')}, but S3 stored ${stored}`

@@ -3,14 +3,14 @@ import * as zlib from 'node:zlib'
 /** The CRC-32 of `bytes`, continued from the CRC-32 of the bytes before them. */
 export type Crc32 = (bytes: Uint8Array, before?: number) => number
 
-/** The check value of the algorithm: https://reveng.sourceforge.io/crc-catalogue/17plus.htm#crc.cat.crc-32-iso-hdlc */
+/** An input whose CRC-32 is known: https://reveng.sourceforge.io/crc-catalogue/17plus.htm#crc.cat.crc-32-iso-hdlc */
 const CHECK = { bytes: Buffer.from('123456789'), crc: 0xcbf43926 }
 
 /** The implementation that `load` returns, if it loads and computes the check value correctly; otherwise zlib's. */
 export function chooseCrc32(load: () => Crc32): Crc32 {
   try {
-    const found = load()
-    if (found(CHECK.bytes, 0) === CHECK.crc) return found
+    const candidate = load()
+    if (candidate(CHECK.bytes, 0) === CHECK.crc) return candidate
   } catch {
     // The optional dependency is not installed, has no binary for this platform, or native code is not allowed.
   }
@@ -18,7 +18,7 @@ export function chooseCrc32(load: () => Crc32): Crc32 {
 }
 
 /**
- * Uses `@node-rs/crc32` where it is installed: it is 2.7 times as fast as Node's zlib, whose CRC-32 takes a tenth of an
+ * Uses `@node-rs/crc32` if it is installed: it is 2.7 times as fast as Node's zlib, whose CRC-32 takes a tenth of an
  * upload's CPU time.
  *
  * `createRequire` is not imported, because webpack and Turbopack would follow it to the native file, which they cannot
@@ -41,7 +41,9 @@ function multiply(a: number, b: number): number {
   return product >>> 0
 }
 
-/** x to the power of 8 × `bytes`, modulo the polynomial. Halves by division, because 5 GiB does not fit into 32 bits. */
+/**
+ * x to the power of 8 × `bytes`, modulo the polynomial. Halves by division, because 5 GiB does not fit into 32 bits.
+ */
 function shift(bytes: number): number {
   let power = 0x80000000
   let square = 0x00800000 // x⁸
@@ -53,8 +55,9 @@ function shift(bytes: number): number {
 }
 
 /**
- * The CRC-32 of two consecutive runs of bytes, from the CRC-32 of each and the length of the second, without reading the
- * bytes again. The arithmetic is that of zlib's `crc32_combine`: https://github.com/madler/zlib/blob/develop/crc32.c
+ * The CRC-32 of two consecutive runs of bytes, from the CRC-32 of each and the length of the second, without reading
+ * the bytes again. The arithmetic is that of zlib's `crc32_combine`:
+ * https://github.com/madler/zlib/blob/develop/crc32.c
  */
 export function crc32Combine(first: number, second: number, secondLength: number): number {
   // The CRC-32 of no bytes is 0, and shifts to 0.
@@ -74,12 +77,13 @@ function crc32Bytes(crc: number): Buffer {
 
 /** The size and the CRC-32 of a run of bytes. */
 export interface SizeAndCrc {
-  /** Undefined where some of the bytes were stored by an earlier stream, and S3 holds no CRC-32 of them. */
+  /** Undefined if S3 holds no CRC-32 of some of the bytes, which an earlier stream stored. */
   crc: number | undefined
+  /** In bytes. */
   size: number
 }
 
-/** The size and the CRC-32 of consecutive runs of bytes, taken together. */
+/** The size and the CRC-32 of consecutive runs of bytes together. */
 export function combineAll(runs: readonly SizeAndCrc[]): SizeAndCrc {
   return runs.reduce<SizeAndCrc>(combine, { crc: 0, size: 0 })
 }
@@ -90,7 +94,7 @@ function combine(first: SizeAndCrc, second: SizeAndCrc): SizeAndCrc {
   return { crc: crc32Combine(first.crc, second.crc, second.size), size }
 }
 
-/** S3's composite checksum: the CRC-32 of the parts' CRC-32s. Undefined where the CRC-32 of a part is not known. */
+/** S3's composite checksum: the CRC-32 of the parts' CRC-32s. Undefined if the CRC-32 of a part is not known. */
 export function compositeCrc32(crcs: readonly (number | undefined)[]): string | undefined {
   const known = crcs.flatMap((crc) => crc ?? [])
   if (known.length < crcs.length) return undefined

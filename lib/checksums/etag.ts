@@ -10,7 +10,7 @@ export interface EncryptionParams {
 const DIRECTORY = /--xa?-s3$|^arn:[^:]*:s3express:/
 
 /**
- * Whether an ETag is no MD5: under SSE-KMS, under a customer's key (SSE-C), and in a directory bucket.
+ * Whether an ETag is not an MD5: under SSE-KMS, under a customer's key (SSE-C), and in a directory bucket.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
  */
 export function hasOpaqueETag(
@@ -22,21 +22,25 @@ export function hasOpaqueETag(
   )
 }
 
-/** The MD5 that an ETag is, in hexadecimal digits; undefined where the ETag is something else. */
+/** The ETag as an MD5 in hexadecimal digits; undefined if it has another form. */
 export function md5OfETag(ETag: string): string | undefined {
   return /^[0-9a-f]{32}$/.test(unquoted(ETag)) ? unquoted(ETag) : undefined
 }
 
-/** The ETag without quotes. Ceph does not write them. */
+/** The ETag without quotes, which Ceph omits. */
 export function unquoted(ETag: string): string {
   return ETag.replaceAll('"', '')
 }
 
+/** The MD5 of the bytes in hexadecimal digits, computed synchronously. */
 export function md5(bytes: Uint8Array): string {
   return hashAtOnce('md5', bytes).digest('hex')
 }
 
-/** The ETag that AWS gives to an object in parts: the MD5 of the parts' MD5s. Undefined where the MD5 of a part is not known. */
+/**
+ * The ETag that AWS gives to an object in parts: the MD5 of the parts' MD5s, and the number of parts. Undefined if the
+ * MD5 of a part is not known.
+ */
 export function multipartETag(md5s: readonly (string | undefined)[]): string | undefined {
   if (md5s.includes(undefined)) return undefined
   return `${md5(Buffer.from(md5s.join(''), 'hex'))}-${md5s.length}`

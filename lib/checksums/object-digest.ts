@@ -10,8 +10,9 @@ const HASHES = {
 }
 
 /**
- * Verifies the hash of the full object that the caller gave, such as `ContentMD5`. S3 verifies it on a PutObject but cannot
- * on an object in parts, so it is verified here, for objects of any size. Hashes every byte, but only if a hash was given.
+ * Verifies the hash of the full object that the caller gave, such as `ContentMD5`. S3 verifies it only for a PutObject,
+ * not for an object in parts, so it is verified here for every object. The bytes are hashed only if such a hash was
+ * given.
  */
 export class ObjectDigest {
   readonly #hashes: { name: string; expected: unknown; hash: Hash }[] = []
@@ -24,29 +25,32 @@ export class ObjectDigest {
     }
   }
 
-  /** Whether `update` must be called with every chunk: a CRC-32 needs no bytes, because the caller of `problem` has it. */
+  /**
+   * Whether `update` must be called with every byte. A CRC-32 does not need that, because it is passed to `problem`.
+   */
   get needsBytes(): boolean {
     return this.#hashes.length > 0
   }
 
+  /** Hashes the next bytes of the object. */
   update(bytes: Uint8Array): void {
     for (const { hash } of this.#hashes) hash.update(bytes)
   }
 
-  /** Why the bytes are not those that the caller announced; undefined where they are. Can be called only once. */
+  /** Why the bytes do not have the hashes that the caller gave; undefined if they do. Can be called only once. */
   problem(crc: number | undefined): string | undefined {
     if (this.#crc !== undefined) {
-      const came = crc === undefined ? undefined : crc32Base64(crc)
-      if (came !== this.#crc) return wrong('ChecksumCRC32', this.#crc, came)
+      const actual = crc === undefined ? undefined : crc32Base64(crc)
+      if (actual !== this.#crc) return mismatch('ChecksumCRC32', this.#crc, actual)
     }
     for (const { name, expected, hash } of this.#hashes) {
-      const came = hash.digest('base64')
-      if (came !== expected) return wrong(name, expected, came)
+      const actual = hash.digest('base64')
+      if (actual !== expected) return mismatch(name, expected, actual)
     }
     return undefined
   }
 }
 
-function wrong(name: string, expected: unknown, came: unknown): string {
-  return `${name} should be ${expected}, but the bytes that came have ${came}`
+function mismatch(name: string, expected: unknown, actual = 'an unknown value'): string {
+  return `${name} should be ${expected}, but the bytes that were written have ${actual}`
 }

@@ -1,26 +1,32 @@
-/** How far an upload is. Neither `loaded` nor `sent` ever falls, and both end at the object's size. */
+/**
+ * The `progress` event: how far the upload is. The event is emitted for every part, and at most ten times a second in
+ * between. `loaded`, `sent` and `parts` never decrease, and at the end `loaded` and `sent` are the size of the object.
+ */
 export interface S3WritableProgress {
-  /** Bytes that S3 has acknowledged, `skipped` among them. */
+  /** The bytes that S3 has acknowledged, including `skipped`. */
   loaded: number
-  /** Bytes given to the network, and `skipped`; what a repeated attempt sends again is not counted again. */
+  /**
+   * The bytes that were passed to the network, including `skipped`. Bytes that are sent again are not counted again.
+   */
   sent: number
-  /** `ContentLength`, where it was given. */
+  /** The size of the object in bytes, if `ContentLength` was given. */
   total?: number
-  /** Parts that S3 has acknowledged; an object sent by one PutObject counts as one. */
+  /** The number of parts that S3 has acknowledged; an object that is sent by a single PutObject counts as one. */
   parts: number
-  /** With `resume`: bytes that S3 held before, and that are not sent again. */
+  /** With `resume`: the bytes that S3 already held and that are not sent again. */
   skipped?: number
 }
 
-/** The multipart upload that a stream is stored by: what to write down, to resume it. */
+/** The `upload` event: the multipart upload that the stream writes to. Keep its id to be able to resume it. */
 export interface S3WritableUpload {
+  /** The id that S3 gave to the upload. */
   UploadId: string
 }
 
-/** Between two parts a listener hears of it at most this often, in milliseconds. */
+/** The shortest time between two events, in ms, except for the event of a part that was stored. */
 const INTERVAL = 100
 
-/** Counts, and tells: on every part, and at most ten times a second in between. */
+/** Counts the bytes and parts of one upload, and emits its progress. */
 export class Progress {
   loaded = 0
   sent = 0
@@ -28,44 +34,47 @@ export class Progress {
   /** Undefined for an upload that was not resumed. */
   skipped: number | undefined
   readonly #total: number | undefined
-  readonly #tell: (progress: S3WritableProgress) => void
-  #told = 0
+  readonly #onProgress: (progress: S3WritableProgress) => void
+  #emittedAt = 0
 
-  constructor(total: number | undefined, tell: (progress: S3WritableProgress) => void) {
+  constructor(total: number | undefined, onProgress: (progress: S3WritableProgress) => void) {
     this.#total = total
-    this.#tell = tell
+    this.#onProgress = onProgress
   }
 
-  /** A counter for one part, that every attempt at it tells how many bytes have gone. */
+  /**
+   * A function that every attempt at one part calls with the number of bytes that it has passed to the network so far.
+   */
   part(): (taken: number) => void {
-    let most = 0
+    let highest = 0
     return (taken) => {
-      if (taken <= most) return
-      this.sent += taken - most
-      most = taken
-      if (performance.now() - this.#told >= INTERVAL) this.#now()
+      if (taken <= highest) return
+      this.sent += taken - highest
+      highest = taken
+      if (performance.now() - this.#emittedAt >= INTERVAL) this.#emit()
     }
   }
 
+  /** Counts a part that S3 has acknowledged. */
   stored(bytes: number): void {
     this.loaded += bytes
     this.parts++
-    this.#now()
+    this.#emit()
   }
 
-  /** What an earlier stream had stored. */
+  /** Counts parts that an earlier stream stored. */
   skip(bytes: number, parts: number): void {
     this.skipped = (this.skipped ?? 0) + bytes
     this.sent += bytes
     this.loaded += bytes
     this.parts += parts
-    this.#now()
+    this.#emit()
   }
 
-  #now(): void {
-    this.#told = performance.now()
+  #emit(): void {
+    this.#emittedAt = performance.now()
     const { loaded, sent, parts, skipped } = this
-    this.#tell({
+    this.#onProgress({
       loaded,
       sent,
       ...(this.#total === undefined ? {} : { total: this.#total }),
