@@ -3,12 +3,12 @@ import { hasOpaqueETag, multipartETag } from '../../../lib/checksums/etag.js'
 
 const MD5 = '0123456789abcdef0123456789abcdef'
 
-t.test("the object's ETag is made of the parts' MD5s, and unknown where one is none", async (t) => {
+t.test("the object's ETag is computed from the parts' MD5s, and unknown if one of them is unknown", async (t) => {
   t.match(multipartETag([MD5, MD5, MD5]), /^[0-9a-f]{32}-3$/)
   t.equal(multipartETag([MD5, undefined]), undefined)
 })
 
-t.test('an ETag under KMS or a customer’s key, or in a directory bucket, is no MD5', async (t) => {
+t.test('an ETag under SSE-KMS or SSE-C, or in a directory bucket, is not an MD5', async (t) => {
   for (const [answer, Bucket] of [
     [{ ServerSideEncryption: 'aws:kms' }, 'b'],
     [{ ServerSideEncryption: 'aws:kms:dsse' }, 'b'],

@@ -6,7 +6,7 @@ import { FIRST_SLICE, SLICE, SlicedBody, SliceSize } from '../../../lib/requests
 import { StallWatch } from '../../../lib/requests/stall-watch.js'
 import { bytes } from '../../support/bytes.js'
 
-t.test('a body is its bytes, in slices of the same memory', async (t) => {
+t.test('a body is read in slices of the same memory, which are all its bytes', async (t) => {
   for (const [size, count] of [
     [1, 1],
     [FIRST_SLICE, 1],
@@ -24,62 +24,68 @@ t.test('a body is its bytes, in slices of the same memory', async (t) => {
   }
 })
 
-/** What a destination that needs `ms` for each slice is given of a body that follows others of the same upload. */
-async function slicesTaken(size: number, pace: SliceSize, ms: number): Promise<number[]> {
+/** The lengths of the slices that a destination receives which takes each of them within `ms`. */
+async function slicesTaken(size: number, sliceSize: SliceSize, ms: number): Promise<number[]> {
   const lengths: number[] = []
   const write: Writable['_write'] = ({ length }, _, callback) => {
     lengths.push(length)
     setTimeout(callback, ms)
   }
-  await pipeline(new SlicedBody(bytes(size), pace, () => {}), new Writable({ highWaterMark: 1, write }))
+  await pipeline(new SlicedBody(bytes(size), sliceSize, () => {}), new Writable({ highWaterMark: 1, write }))
   return lengths
 }
 
-/** Of a link that took all there was at once. */
-function fastPace(): SliceSize {
-  const pace = new SliceSize()
-  while (pace.current < SLICE) pace.sliceTaken(0)
-  return pace
+/** The slice size of an upload over a fast link: the largest. */
+function largestSliceSize(): SliceSize {
+  const sliceSize = new SliceSize()
+  while (sliceSize.current < SLICE) sliceSize.sliceTaken(0)
+  return sliceSize
 }
 
-t.test('slices grow while they are gone at once, and the next body goes on from there', async (t) => {
-  const pace = new SliceSize()
-  t.strictSame(await slicesTaken(22 * FIRST_SLICE, pace, 0), [FIRST_SLICE, 4 * FIRST_SLICE, SLICE, FIRST_SLICE])
-  t.strictSame(await slicesTaken(FIRST_SLICE + 2 * SLICE, pace, 0), [FIRST_SLICE, SLICE, SLICE])
+t.test(
+  'slices grow while they are taken immediately, and the next body starts with the size that was reached',
+  async (t) => {
+    const sliceSize = new SliceSize()
+    t.strictSame(await slicesTaken(22 * FIRST_SLICE, sliceSize, 0), [FIRST_SLICE, 4 * FIRST_SLICE, SLICE, FIRST_SLICE])
+    t.strictSame(await slicesTaken(FIRST_SLICE + 2 * SLICE, sliceSize, 0), [FIRST_SLICE, SLICE, SLICE])
+  },
+)
+
+t.test('slices stay small on a slow link, where a large one would look stalled', async (t) => {
+  const sliceSize = largestSliceSize()
+  t.strictSame(await slicesTaken(3 * FIRST_SLICE, sliceSize, 1100), [FIRST_SLICE, FIRST_SLICE, FIRST_SLICE])
 })
 
-t.test('slices stay small on a slow link, where a large one would look as if it stood still', async (t) => {
-  const pace = fastPace()
-  t.strictSame(await slicesTaken(3 * FIRST_SLICE, pace, 1100), [FIRST_SLICE, FIRST_SLICE, FIRST_SLICE])
-})
+t.test(
+  'after an attempt that stalled, slices start small and grow to at most a quarter of their former size',
+  async (t) => {
+    const sliceSize = largestSliceSize()
+    for (const largest of [SLICE / 4, FIRST_SLICE, FIRST_SLICE]) {
+      new SlicedBody(bytes(SLICE), sliceSize, () => {}).requestStalled()
+      t.equal(sliceSize.current, FIRST_SLICE)
+      t.equal(Math.max(...(await slicesTaken(3 * SLICE, sliceSize, 0))), largest)
+    }
+  },
+)
 
-t.test('after an attempt that stood still, slices begin small and grow to a quarter of what they were', async (t) => {
-  const pace = fastPace()
-  for (const most of [SLICE / 4, FIRST_SLICE, FIRST_SLICE]) {
-    new SlicedBody(bytes(SLICE), pace, () => {}).requestStalled()
-    t.equal(pace.current, FIRST_SLICE)
-    t.equal(Math.max(...(await slicesTaken(3 * SLICE, pace, 0))), most)
-  }
-})
-
-t.test('only a request that stood still, not one that the caller cancelled, makes slices small', async (t) => {
+t.test('only a request that stalled makes slices small, not one that the caller cancelled', async (t) => {
   for (const [stallTimeout, slice] of [
     [1, FIRST_SLICE],
     [0, SLICE],
   ] as const) {
-    const pace = fastPace()
+    const sliceSize = largestSliceSize()
     const caller = new AbortController()
     const watch = new StallWatch(stallTimeout, { at: 0 }, caller.signal)
-    watch.watchBody(new SlicedBody(bytes(SLICE), pace, () => {}))
+    watch.watchBody(new SlicedBody(bytes(SLICE), sliceSize, () => {}))
     const request = once(watch.signal, 'abort').then(() => Promise.reject(watch.signal.reason))
     if (stallTimeout === 0) caller.abort()
     await t.rejects(watch.waitFor(request))
     t.equal(watch.stalled, stallTimeout > 0)
-    t.equal(pace.current, slice)
+    t.equal(sliceSize.current, slice)
   }
 })
 
-t.test('no slice is read before the one before it is gone', async (t) => {
+t.test('a slice is read only after the previous one was taken', async (t) => {
   const taken: number[] = []
   const body = new SlicedBody(bytes(SLICE), new SliceSize(), (bytes) => taken.push(bytes))
   body.pipe(new Writable({ highWaterMark: 1, write() {} }))
@@ -88,8 +94,8 @@ t.test('no slice is read before the one before it is gone', async (t) => {
   body.release()
 })
 
-t.test('released, it breaks off a request that has not all its bytes, and lets another end', async (t) => {
-  for (const [size, has] of [
+t.test('release breaks off a request that lacks some of its bytes, and lets a complete one end', async (t) => {
+  for (const [size, isComplete] of [
     [FIRST_SLICE, true],
     [3 * SLICE, false],
   ] as const) {
@@ -98,13 +104,13 @@ t.test('released, it breaks off a request that has not all its bytes, and lets a
     body.pipe(slow)
     await new Promise(setImmediate)
     body.release()
-    t.equal(slow.writableEnded, has)
-    t.equal(slow.destroyed, !has)
+    t.equal(slow.writableEnded, isComplete)
+    t.equal(slow.destroyed, !isComplete)
     t.ok(body.destroyed)
   }
 })
 
-t.test('released before any request has taken it, or with some of a slice in hand, it is empty', async (t) => {
+t.test('a body that is released before it was read, or within a slice, is empty', async (t) => {
   for (const read of [0, 1]) {
     const body = new SlicedBody(bytes(SLICE), new SliceSize(), () => {})
     t.equal(body.read(read)?.length ?? 0, read)
@@ -114,16 +120,19 @@ t.test('released before any request has taken it, or with some of a slice in han
   }
 })
 
-t.test('released before it was all read, it does not end: what came of it is not the whole part', async (t) => {
-  for (const read of [0, 1, FIRST_SLICE]) {
-    const body = new SlicedBody(bytes(SLICE), new SliceSize(), () => {})
-    body.read(read)
-    body.release()
-    await t.rejects(finished(body), { code: 'ERR_STREAM_PREMATURE_CLOSE' })
-  }
-})
+t.test(
+  'a body that is released before it was read completely does not end, because its bytes are not the whole part',
+  async (t) => {
+    for (const read of [0, 1, FIRST_SLICE]) {
+      const body = new SlicedBody(bytes(SLICE), new SliceSize(), () => {})
+      body.read(read)
+      body.release()
+      await t.rejects(finished(body), { code: 'ERR_STREAM_PREMATURE_CLOSE' })
+    }
+  },
+)
 
-t.test('released, it tells of no bytes', async (t) => {
+t.test('a released body reports no more bytes', async (t) => {
   const taken: number[] = []
   const body = new SlicedBody(bytes(SLICE), new SliceSize(), (bytes) => taken.push(bytes))
   body.read(1)

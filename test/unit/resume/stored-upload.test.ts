@@ -8,33 +8,40 @@ import { bytes, MiB } from '../../support/bytes.js'
 
 const body = bytes(9 * MiB)
 const part = { PartNumber: 1, body, crc: 7, release: () => {} }
-const at = { Bucket: 'bucket', s3: {} }
+const bucket = { Bucket: 'bucket', s3: {} }
 const listed = { PartNumber: 1, ETag: `"${md5(body)}"`, Size: body.length }
 
-t.test('a part that ListParts tells too little of is as good as none', async (t) => {
+t.test('a part of which ListParts says too little counts as not stored', async (t) => {
   for (const name of ['PartNumber', 'ETag', 'Size'])
-    t.equal(partFromListing({ ...listed, [name]: undefined }, {}, at), undefined)
-  t.equal(partFromListing({ ...listed, ETag: '' }, {}, at), undefined)
-  t.equal(partFromListing(listed, { ChecksumAlgorithm: 'SHA256' }, at), undefined)
-  const full = partFromListing(listed, { ChecksumAlgorithm: 'CRC64NVME', ChecksumType: 'FULL_OBJECT' }, at)
-  t.same(full?.listed, { PartNumber: 1, ETag: listed.ETag }, 'Complete needs none of the parts then')
+    t.equal(partFromListing({ ...listed, [name]: undefined }, {}, bucket), undefined)
+  t.equal(partFromListing({ ...listed, ETag: '' }, {}, bucket), undefined)
+  t.equal(partFromListing(listed, { ChecksumAlgorithm: 'SHA256' }, bucket), undefined)
+  const full = partFromListing(listed, { ChecksumAlgorithm: 'CRC64NVME', ChecksumType: 'FULL_OBJECT' }, bucket)
+  t.same(full?.listed, { PartNumber: 1, ETag: listed.ETag }, 'FULL_OBJECT needs no checksum of the parts')
   const ChecksumSHA256 = createHash('sha256').update(body).digest('base64')
-  const told = partFromListing({ ...listed, ChecksumSHA256 }, { ChecksumAlgorithm: 'SHA256' }, at)
-  t.same(told?.listed, { PartNumber: 1, ETag: listed.ETag, ChecksumSHA256 })
-  t.equal(partFromListing({ ...listed, ChecksumSHA256: 'x' }, { ChecksumAlgorithm: 'SHA256' }, at), undefined)
-  t.equal(partFromListing({ ...listed, ChecksumCRC32: 'null' }, {}, at)?.crc, undefined, 'a malformed checksum is none')
+  const composite = partFromListing({ ...listed, ChecksumSHA256 }, { ChecksumAlgorithm: 'SHA256' }, bucket)
+  t.same(composite?.listed, { PartNumber: 1, ETag: listed.ETag, ChecksumSHA256 })
+  t.equal(partFromListing({ ...listed, ChecksumSHA256: 'x' }, { ChecksumAlgorithm: 'SHA256' }, bucket), undefined)
+  t.equal(
+    partFromListing({ ...listed, ChecksumCRC32: 'null' }, {}, bucket)?.crc,
+    undefined,
+    'a malformed checksum is ignored',
+  )
 })
 
-t.test('a part is the same by its CRC-32, else by its MD5, and never by its size alone', async (t) => {
-  const same = async (change: object, where: Parameters<typeof partFromListing>[2] = at): Promise<boolean> =>
-    await holdsSameBytes(part, partFromListing({ ...listed, ...change }, {}, where) as never)
-  t.equal(await same({ ChecksumCRC32: crc32Base64(7) }), true)
-  t.equal(await same({ ChecksumCRC32: crc32Base64(8) }), false)
-  t.equal(await same({ ChecksumCRC32: crc32Base64(7), Size: 1 }), false)
-  t.equal(await same({}), true)
-  t.equal(await same({ ETag: md5(body) }), true)
-  t.equal(await same({ ETag: md5(body.subarray(1)) }), false)
-  t.equal(await same({ ETag: 'opaque' }), false)
-  t.equal(await same({}, { Bucket: 'bucket--use1-az4--x-s3', s3: {} }), false)
-  t.equal(await same({}, { Bucket: 'bucket', s3: { SSECustomerAlgorithm: 'AES256' } }), false)
-})
+t.test(
+  'a part holds the same bytes if its CRC-32 is equal, otherwise if its MD5 is, and never by its size alone',
+  async (t) => {
+    const isSame = async (change: object, place: Parameters<typeof partFromListing>[2] = bucket): Promise<boolean> =>
+      await holdsSameBytes(part, partFromListing({ ...listed, ...change }, {}, place) as never)
+    t.equal(await isSame({ ChecksumCRC32: crc32Base64(7) }), true)
+    t.equal(await isSame({ ChecksumCRC32: crc32Base64(8) }), false)
+    t.equal(await isSame({ ChecksumCRC32: crc32Base64(7), Size: 1 }), false)
+    t.equal(await isSame({}), true)
+    t.equal(await isSame({ ETag: md5(body) }), true)
+    t.equal(await isSame({ ETag: md5(body.subarray(1)) }), false)
+    t.equal(await isSame({ ETag: 'opaque' }), false)
+    t.equal(await isSame({}, { Bucket: 'bucket--use1-az4--x-s3', s3: {} }), false)
+    t.equal(await isSame({}, { Bucket: 'bucket', s3: { SSECustomerAlgorithm: 'AES256' } }), false)
+  },
+)

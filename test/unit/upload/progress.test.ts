@@ -8,57 +8,65 @@ import { head, makeBucket, s3Client } from '../../support/store.js'
 
 const source = (size: number): Readable => Readable.from(pieces(bytes(size), () => 64 * KiB))
 
-t.test('what an attempt sends again is not counted again', async (t) => {
-  const told: S3WritableProgress[] = []
-  const progress = new Progress(100, (now) => told.push(now))
+t.test('bytes that an attempt sends again are not counted again', async (t) => {
+  const events: S3WritableProgress[] = []
+  const progress = new Progress(100, (event) => events.push(event))
   const part = progress.part()
   part(60)
   part(20)
   t.equal(progress.sent, 60)
   part(100)
   progress.stored(100)
-  t.same(told.at(-1), { loaded: 100, sent: 100, total: 100, parts: 1 })
+  t.same(events.at(-1), { loaded: 100, sent: 100, total: 100, parts: 1 })
 })
 
-t.test('between parts it is told at most ten times a second', async (t) => {
-  let told = 0
-  const progress = new Progress(undefined, () => told++)
+t.test('between parts, progress is emitted at most ten times a second', async (t) => {
+  let events = 0
+  const progress = new Progress(undefined, () => events++)
   const part = progress.part()
   const start = performance.now()
   for (let bytes = 1; bytes <= 10_000; bytes++) part(bytes)
-  t.ok(told <= 1 + (performance.now() - start) / 100)
+  t.ok(events <= 1 + (performance.now() - start) / 100)
   progress.stored(10_000)
   progress.stored(0)
-  t.ok(told >= 3, 'and at every part')
+  t.ok(events >= 3, 'and for every part')
 })
 
-t.test('progress never falls, and ends at the size', async (t) => {
+t.test('progress never decreases, and ends at the size of the object', async (t) => {
   const client = s3Client(t)
   const Bucket = await makeBucket(t)
   for (const size of [0, KiB, P, 7 * P + 3]) {
     for (const ContentLength of [undefined, size]) {
-      const told: S3WritableProgress[] = []
+      const events: S3WritableProgress[] = []
       const upload: Writable = s3Writable({ client, Bucket, Key: 'k', partSize: P, ContentLength }).on(
         'progress',
-        (now) => told.push(now),
+        (event) => events.push(event),
       )
-      upload.on('finish', () => told.push({ loaded: -1, sent: -1, parts: -1 }))
+      upload.on('finish', () => events.push({ loaded: -1, sent: -1, parts: -1 }))
       await pipeline(source(size), upload)
-      t.equal(told.pop()?.loaded, -1, 'nothing is told after finish')
+      t.equal(events.pop()?.loaded, -1, 'no progress is emitted after finish')
       const parts = Math.max(1, Math.ceil(size / P))
-      t.ok(told.length >= parts)
-      t.same(told.at(-1), { loaded: size, sent: size, parts, ...(ContentLength === undefined ? {} : { total: size }) })
-      for (const [i, now] of told.entries()) {
-        const before = told[i - 1] ?? { loaded: 0, sent: 0, parts: 0 }
+      t.ok(events.length >= parts)
+      t.same(events.at(-1), {
+        loaded: size,
+        sent: size,
+        parts,
+        ...(ContentLength === undefined ? {} : { total: size }),
+      })
+      for (const [i, event] of events.entries()) {
+        const before = events[i - 1] ?? { loaded: 0, sent: 0, parts: 0 }
         t.ok(
-          now.loaded >= before.loaded && now.sent >= before.sent && now.parts >= before.parts && now.sent >= now.loaded,
+          event.loaded >= before.loaded &&
+            event.sent >= before.sent &&
+            event.parts >= before.parts &&
+            event.sent >= event.loaded,
         )
       }
     }
   }
 })
 
-t.test('what a progress listener throws does not fail the upload', async (t) => {
+t.test('an exception of a progress listener does not fail the upload', async (t) => {
   const client = s3Client(t)
   const Bucket = await makeBucket(t)
   const caught: unknown[] = []
