@@ -32,7 +32,7 @@ t.test('whatever is never answered, the end comes within its limit, and says wha
   await Promise.all([
     ends('CreateMultipartUpload', async ({ upload, proxy }) => {
       upload.write(bytes(P + 1))
-      await proxy.came({ operation: 'CreateMultipartUpload' })
+      await proxy.waitFor({ operation: 'CreateMultipartUpload' })
     }),
     ends('AbortMultipartUpload', async ({ upload }) => {
       upload.write(bytes(P + 1))
@@ -40,7 +40,7 @@ t.test('whatever is never answered, the end comes within its limit, and says wha
     }),
     ends('CompleteMultipartUpload', async ({ upload, proxy }) => {
       upload.end(bytes(P + 1))
-      await proxy.came({ operation: 'CompleteMultipartUpload' })
+      await proxy.waitFor({ operation: 'CompleteMultipartUpload' })
     }),
   ])
 })

@@ -15,13 +15,13 @@ t.test('an upload that fails while Create is on its way is aborted once Create h
   )
   upload.on('error', () => {})
   upload.write(bytes(P + 1))
-  await proxy.came({ operation: 'CreateMultipartUpload' })
+  await proxy.waitFor({ operation: 'CreateMultipartUpload' })
   const error = new Error('too early')
   upload.destroy(error)
   release()
   await t.rejects(upload.done(), error)
   t.same(await unfinishedUploads(Bucket), [])
-  t.same(proxy.cleanUp(), ['AbortMultipartUpload', 'ListParts'])
+  t.same(proxy.cleanUpOperations(), ['AbortMultipartUpload', 'ListParts'])
   t.equal(proxy.of('UploadPart').length, 0)
 })
 
@@ -31,7 +31,7 @@ t.test('parts that are listed after the abort are aborted again', async (t) => {
     if (PartNumber === 2) return denied
     return operation === 'ListParts' && attempt === 1 ? { do: 'answer', status: 200, body: listed } : undefined
   })
-  t.same(proxy.cleanUp(), ['AbortMultipartUpload', 'ListParts', 'AbortMultipartUpload', 'ListParts'])
+  t.same(proxy.cleanUpOperations(), ['AbortMultipartUpload', 'ListParts', 'AbortMultipartUpload', 'ListParts'])
   t.same(await unfinishedUploads(Bucket), [])
 })
 
@@ -47,7 +47,7 @@ t.test('an upload is gone where its parts are an empty list, or where the store 
       return operation === 'ListParts' ? answer : undefined
     })
     t.equal(error.cleanupError, undefined)
-    t.same(proxy.cleanUp(), ['AbortMultipartUpload', 'ListParts'])
+    t.same(proxy.cleanUpOperations(), ['AbortMultipartUpload', 'ListParts'])
     t.same(await unfinishedUploads(Bucket), [])
   }
 })
@@ -58,7 +58,7 @@ t.test('who may not list the parts aborts twice', async (t) => {
     return operation === 'ListParts' ? denied : undefined
   })
   t.match(error, { name: 'First', cleanupError: undefined })
-  t.same(proxy.cleanUp(), ['AbortMultipartUpload', 'ListParts', 'AbortMultipartUpload'])
+  t.same(proxy.cleanUpOperations(), ['AbortMultipartUpload', 'ListParts', 'AbortMultipartUpload'])
   t.same(await unfinishedUploads(Bucket), [])
 })
 
@@ -118,7 +118,7 @@ t.test('a part that S3 stores after the abort is removed all the same', async (t
   })
   upload.on('error', () => {})
   upload.write(bytes(2 * P + 1))
-  await proxy.came({ operation: 'UploadPart', PartNumber: 2, complete: true })
+  await proxy.waitFor({ operation: 'UploadPart', PartNumber: 2, complete: true })
   const error = new Error('enough')
   upload.destroy(error)
   await t.rejects(upload.done(), error)

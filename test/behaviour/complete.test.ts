@@ -29,7 +29,7 @@ t.test('finish comes after the answer to the request that makes the object', asy
     })
   })
   upload.end(SIZES.large)
-  await proxy.came({ operation: 'CompleteMultipartUpload' })
+  await proxy.waitFor({ operation: 'CompleteMultipartUpload' })
   await new Promise((resolve) => setTimeout(resolve, 1000))
   t.notOk(finished, 'not while Complete is held back')
   t.notOk(await head(Bucket, 'k'))

@@ -3,7 +3,7 @@ import { crc32 as zlibCrc32 } from 'node:zlib'
 import t from 'tap'
 import { type S3WritableOptions, type S3WritableResult, s3Writable } from '../../lib/index.js'
 import { bytes, KiB, MiB, P } from '../support/bytes.js'
-import { type Answer, type Asked, type SmallStore, smallStore, xml } from '../support/small-store.js'
+import { type Answer, type SmallStore, type StoreRequest, smallStore, xml } from '../support/small-store.js'
 
 const SIZES = { PutObject: bytes(KiB), UploadPart: bytes(6 * MiB), CompleteMultipartUpload: bytes(6 * MiB) }
 type Operation = keyof typeof SIZES
@@ -117,7 +117,7 @@ t.test('an object of parts that the store does not count is confirmed all the sa
 })
 
 t.test('without an ETag in the answer, HeadObject gives it where it proves the object', async (t) => {
-  const empty = ({ response }: Asked): void =>
+  const empty = ({ response }: StoreRequest): void =>
     xml(response, 200, '<CompleteMultipartUploadResult><ETag/></CompleteMultipartUploadResult>')
   const changes = [
     [{}, undefined],

@@ -28,7 +28,7 @@ const MOMENTS: Record<string, Moment> = {
     fault: holdForever('UploadPart'),
     reach: async ({ upload, proxy }) => {
       upload.write(bytes(3 * P))
-      await proxy.came({ operation: 'UploadPart' })
+      await proxy.waitFor({ operation: 'UploadPart' })
     },
   },
   'while a write waits for a buffer': {
@@ -36,21 +36,21 @@ const MOMENTS: Record<string, Moment> = {
     options: { concurrency: 1 },
     reach: async ({ upload, proxy }) => {
       for (let i = 0; i < 4; i++) upload.write(bytes(P))
-      await proxy.came({ operation: 'UploadPart' })
+      await proxy.waitFor({ operation: 'UploadPart' })
     },
   },
   'while PutObject is on its way': {
     fault: holdForever('PutObject'),
     reach: async ({ upload, proxy }) => {
       upload.end(bytes(KiB))
-      await proxy.came({ operation: 'PutObject' })
+      await proxy.waitFor({ operation: 'PutObject' })
     },
   },
   'while the last part is on its way': {
     fault: ({ PartNumber }) => (PartNumber === 3 ? { do: 'hold', until: never } : undefined),
     reach: async ({ upload, proxy }) => {
       upload.end(bytes(2 * P + 1))
-      await proxy.came({ PartNumber: 3 })
+      await proxy.waitFor({ PartNumber: 3 })
     },
   },
 }

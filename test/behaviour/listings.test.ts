@@ -2,7 +2,7 @@ import { CreateMultipartUploadCommand } from '@aws-sdk/client-s3'
 import t, { type Test } from 'tap'
 import { abortUpload, listParts, listUploads, s3Writable } from '../../lib/index.js'
 import { failureOf } from '../support/assertions.js'
-import { type Asked, type SmallStore, smallStore, xml } from '../support/small-store.js'
+import { type SmallStore, type StoreRequest, smallStore, xml } from '../support/small-store.js'
 import { isMinio, makeBucket, s3Client } from '../support/store.js'
 
 const place = { Bucket: 'b', Key: 'k' }
@@ -15,7 +15,7 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
 
 /** Every page promises more, after these markers in turn. */
 async function endless(t: Test, markers: (string | number)[]): Promise<SmallStore> {
-  const next = ({ seen, query }: Asked): string | number | undefined => {
+  const next = ({ seen, query }: StoreRequest): string | number | undefined => {
     const [been] = [...query]
       .filter(([name]) => name.endsWith('marker') && name !== 'upload-id-marker')
       .map(([, at]) => at)

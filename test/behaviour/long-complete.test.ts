@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { s3Writable } from '../../lib/index.js'
 import { bytes, MiB, P } from '../support/bytes.js'
-import { type Asked, s3Error, smallStore } from '../support/small-store.js'
+import { type StoreRequest, s3Error, smallStore } from '../support/small-store.js'
 
 const data = bytes(6 * MiB)
 const COMPLETE = 'CompleteMultipartUpload'
@@ -11,7 +11,7 @@ const place = { Bucket: 'b', Key: 'k', partSize: P }
 const stallTimeout = 500
 
 /** Answers 200 at once, and a blank now and then until `until`, as S3 does. */
-async function blanks({ response }: Asked, until: Promise<unknown>): Promise<void> {
+async function blanks({ response }: StoreRequest, until: Promise<unknown>): Promise<void> {
   response.writeHead(200, { 'content-type': 'application/xml' }).write('<?xml version="1.0" encoding="UTF-8"?>\n')
   const timer = setInterval(() => response.write(' '), 50)
   response.on('close', () => clearInterval(timer))

@@ -40,7 +40,7 @@ t.test('an upload that Complete emptied and left is removed, and the object is a
     const upload = given.upload()
     await pipeline(source(), upload)
     t.equal(upload.result?.ETag, multipartETag(data, P))
-    t.same(proxy.cleanUp(), ['ListParts', 'AbortMultipartUpload', 'ListParts'])
+    t.same(proxy.cleanUpOperations(), ['ListParts', 'AbortMultipartUpload', 'ListParts'])
     t.equal(proxy.of(COMPLETE).length, maxAttempts)
     t.equal((await stored(Bucket, 'k')).sha256, sha256(data))
   }
@@ -53,7 +53,7 @@ t.test('a Complete that S3 carries out while the upload is given up is a success
       if (operation === 'ListParts') return listing
       // Once the parts have been seen, and before they are removed.
       if (operation === COMPLETE) {
-        const until = proxy.came({ operation: 'AbortMultipartUpload' })
+        const until = proxy.waitFor({ operation: 'AbortMultipartUpload' })
         return { do: 'pass on late', until, broken: true }
       }
       return operation === 'AbortMultipartUpload' ? { do: 'hold', until: made(Bucket) } : undefined

@@ -6,7 +6,7 @@ import { failureOf, nothingIsLeft } from '../support/assertions.js'
 import { bytes, KiB, MiB, P, sha256, zeros } from '../support/bytes.js'
 import { scenario } from '../support/scenario.js'
 import { stored } from '../support/store.js'
-import { nths, unfinishedUpload } from '../support/unfinished-upload.js'
+import { partsOf, unfinishedUpload } from '../support/unfinished-upload.js'
 
 const total = (seen: { length: number }[]): number => seen.reduce((sum, { length }) => sum + length, 0)
 
@@ -65,7 +65,7 @@ t.test('an exact length that is not kept is named, with a maxSize too', async (t
 t.test('the bytes before a resume point count', async (t) => {
   const { upload, client, Bucket } = await scenario(t)
   const data = bytes(2 * P + 100)
-  const UploadId = await unfinishedUpload(client, Bucket, nths(data, 1, 2))
+  const UploadId = await unfinishedUpload(client, Bucket, partsOf(data, 1, 2))
   const point = await resumePoint({ client, Bucket, Key: 'k' })
   const rest = data.subarray(point.offset)
   const short = upload({ resume: point, maxSize: data.length - 1, leavePartsOnError: true })

@@ -86,7 +86,7 @@ t.test('several parts that fail at once are one error and one abort', async (t) 
     fault: ({ operation }) => (operation === 'UploadPart' ? denied : undefined),
   })
   await fails(pipeline(zeros(DATA.length), upload()), { name: 'AccessDenied', operation: 'UploadPart' })
-  t.same(proxy.cleanUp(), ['AbortMultipartUpload', 'ListParts'])
+  t.same(proxy.cleanUpOperations(), ['AbortMultipartUpload', 'ListParts'])
 })
 
 t.test('every write is called back when the first part fails and others wait their turn', async (t) => {

@@ -55,7 +55,7 @@ t.test('under such a policy too, an upload that fails leaves nothing', async (t)
     fault: (seen) => (seen.PartNumber === 2 ? denied : policy(seen)),
   })
   await fails(pipeline(Readable.from(SIZES), upload()), { name: 'AccessDenied', PartNumber: 2 })
-  t.same(proxy.cleanUp(), ['AbortMultipartUpload', 'ListParts', 'AbortMultipartUpload'])
+  t.same(proxy.cleanUpOperations(), ['AbortMultipartUpload', 'ListParts', 'AbortMultipartUpload'])
 })
 
 // versitygw 1.8 answers such a Complete with 200 and the ETag of our parts, and stores nothing.
@@ -77,7 +77,7 @@ t.test('an upload that somebody else aborts is an error, and the old object stay
     const stream = upload()
     const sent = pipeline(Readable.from([data]), stream)
     sent.catch(() => {})
-    await proxy.came({ operation: 'CompleteMultipartUpload', attempt: lost ? 2 : 1 })
+    await proxy.waitFor({ operation: 'CompleteMultipartUpload', attempt: lost ? 2 : 1 })
     const { UploadId } = stream
     await s3Client(t).send(new AbortMultipartUploadCommand({ Bucket, Key: 'k', UploadId }))
     release()

@@ -24,7 +24,7 @@ t.test('a signal aborts the upload, ends the producer, cleans up, and exits with
     const proxy = await faultProxy(t)
     const producer = ['--', 'sh', '-c', 'echo $$ >&2; exec cat /dev/zero 2>/dev/null']
     const { child, ended } = startCli([`s3://${Bucket}/k`, ...producer], { at: proxy.url })
-    await proxy.came({ operation: 'UploadPart' })
+    await proxy.waitFor({ operation: 'UploadPart' })
     child.kill(signal as NodeJS.Signals)
     const { code, stderr, stdout } = await ended
     t.equal(code, expected)
@@ -52,10 +52,10 @@ async function endTwice(t: Test, operation: string): Promise<Running & { Bucket:
   const producer = ['--', 'sh', '-c', `echo $$ >${pid}; exec cat /dev/zero 2>/dev/null`]
   const { child, ended } = startCli([`s3://${Bucket}/k`, ...producer], { at: proxy.url })
   const first = operation === 'CreateMultipartUpload' ? operation : 'UploadPart'
-  await proxy.came({ operation: first })
+  await proxy.waitFor({ operation: first })
   child.kill('SIGTERM')
   while (isAlive(Number(readFileSync(pid, 'utf8')))) await sleep(20)
-  await proxy.came({ operation })
+  await proxy.waitFor({ operation })
   child.kill('SIGHUP')
   return { ...(await ended), Bucket }
 }
@@ -85,7 +85,7 @@ t.test('a producer that ignores SIGTERM is killed', async (t) => {
     'trap "" TERM PIPE; echo $$ >&2; while :; do head -c 1000000 /dev/zero; done 2>/dev/null',
   ]
   const { child, ended } = startCli([`s3://${Bucket}/k`, ...ignoresSigterm], { at: proxy.url })
-  await proxy.came({ operation: 'UploadPart' })
+  await proxy.waitFor({ operation: 'UploadPart' })
   child.kill('SIGINT')
   const { code, stderr } = await ended
   t.equal(code, 130)

@@ -10,7 +10,7 @@ import { bytes, MiB, P, sha256 } from '../support/bytes.js'
 import { CLI, cli, startCli } from '../support/cli.js'
 import { faultProxy } from '../support/fault-proxy.js'
 import { makeBucket, s3Client, stored, unfinishedUploads } from '../support/store.js'
-import { nths, unfinishedUpload } from '../support/unfinished-upload.js'
+import { partsOf, unfinishedUpload } from '../support/unfinished-upload.js'
 
 const DATA = bytes(4 * P + 1000)
 const contentOf = (data = DATA) => ({ sha256: sha256(data), size: data.length })
@@ -22,7 +22,7 @@ async function interruptedUpload(t: Test, ...numbers: number[]) {
   const Bucket = await makeBucket(t)
   const proxy = await faultProxy(t)
   const client = s3Client(t)
-  const UploadId = await unfinishedUpload(client, Bucket, nths(DATA, ...numbers))
+  const UploadId = await unfinishedUpload(client, Bucket, partsOf(DATA, ...numbers))
   return { file, Bucket, proxy, client, UploadId, to: `s3://${Bucket}/k`, at: proxy.url }
 }
 
@@ -67,7 +67,7 @@ t.test('a file that was partly read by a shell is resumed from the current posit
   const file = join(t.testdir(), 'file')
   writeFileSync(file, Buffer.concat([bytes(1 * MiB, 2), DATA]))
   const Bucket = await makeBucket(t)
-  await unfinishedUpload(s3Client(t), Bucket, nths(DATA, 1, 2))
+  await unfinishedUpload(s3Client(t), Bucket, partsOf(DATA, 1, 2))
   const skip = `dd bs=${MiB} count=1 of=/dev/null 2>/dev/null; exec "$@" <&0`
   const { S3_ENDPOINT: AWS_ENDPOINT_URL = '' } = process.env
   const child = spawn('sh', ['-c', `{ ${skip}; } < ${file}`, 'sh', ...CLI, '--resume', `s3://${Bucket}/k`], {
@@ -197,7 +197,7 @@ t.test('an upload that a signal ends is kept with --leave-parts, and can be resu
     [to, '--leave-parts', '--part-size', '5MiB', '--', 'sh', '-c', `cat ${file}; exec sleep 60`],
     { at },
   )
-  await proxy.came({ operation: 'UploadPart', PartNumber: 4, complete: true })
+  await proxy.waitFor({ operation: 'UploadPart', PartNumber: 4, complete: true })
   child.kill('SIGTERM')
   const { code, stderr } = await ended
   t.equal(code, 143)

@@ -19,7 +19,7 @@ import { failureOf } from '../support/assertions.js'
 import { bytes, MiB, multipartETag, P, sha256, zeros } from '../support/bytes.js'
 import { scenario } from '../support/scenario.js'
 import { head, stored, unfinishedUploads } from '../support/store.js'
-import { nths, unfinishedUpload } from '../support/unfinished-upload.js'
+import { partsOf, unfinishedUpload } from '../support/unfinished-upload.js'
 
 const DATA = bytes(4 * P + 1000)
 const rest = ({ offset }: ResumePoint, data = DATA): Readable => Readable.from([data.subarray(offset)])
@@ -33,7 +33,7 @@ t.test('a file goes on where the upload stopped, before the first hole', async (
   const { client, Bucket, upload, proxy } = await scenario(t)
   const file = join(t.testdir(), 'file')
   writeFileSync(file, DATA)
-  const UploadId = await unfinishedUpload(client, Bucket, nths(DATA, 1, 2, 4))
+  const UploadId = await unfinishedUpload(client, Bucket, partsOf(DATA, 1, 2, 4))
   for (const given of [{}, { UploadId }]) {
     t.same(await resumePoint({ client, Bucket, Key: 'k', ...given }), {
       UploadId,
@@ -69,7 +69,7 @@ t.test('every checksum that an upload may have goes on behind the point, or none
   ] as const) {
     let whole: object = {}
     for (const again of [false, true]) {
-      const UploadId = await unfinishedUpload(client, Bucket, nths(DATA, 1, 2, 3), create)
+      const UploadId = await unfinishedUpload(client, Bucket, partsOf(DATA, 1, 2, 3), create)
       const point = await resumePoint({ client, Bucket, Key: 'k', UploadId })
       t.equal(point.offset, 3 * P)
       const { ChecksumCRC64NVME } = await sends(upload({ resume: point, ...whole }), point)
@@ -85,7 +85,7 @@ t.test('FULL_OBJECT is asked for with the CRC-32 of the whole, and a CRC-32 that
   const ChecksumCRC32 = crc32Base64(crc32(DATA))
   for (const given of [undefined, ChecksumCRC32, crc32Base64(crc32(DATA.subarray(1)))]) {
     const create = { ChecksumAlgorithm: 'CRC32', ChecksumType: 'FULL_OBJECT' } as const
-    const UploadId = await unfinishedUpload(client, Bucket, nths(DATA, 1, 2), create)
+    const UploadId = await unfinishedUpload(client, Bucket, partsOf(DATA, 1, 2), create)
     const point = await resumePoint({ client, Bucket, Key: 'k', UploadId })
     const sent = pipeline(rest(point), upload({ resume: point, ChecksumCRC32: given }))
     if (given === undefined || given === ChecksumCRC32) await sent
@@ -99,7 +99,7 @@ t.test('FULL_OBJECT is asked for with the CRC-32 of the whole, and a CRC-32 that
 
 t.test('where the parts have no CRC-32, one of the whole is refused, and the upload left', async (t) => {
   const { client, Bucket, upload } = await scenario(t, { config: { requestChecksumCalculation: 'WHEN_REQUIRED' } })
-  const UploadId = await unfinishedUpload(client, Bucket, nths(DATA, 1), { ChecksumAlgorithm: 'SHA256' })
+  const UploadId = await unfinishedUpload(client, Bucket, partsOf(DATA, 1), { ChecksumAlgorithm: 'SHA256' })
   const point = await resumePoint({ client, Bucket, Key: 'k' })
   for (const [given, message] of [
     [{ ChecksumCRC32: 'AAAAAA==' }, /ChecksumCRC32 is given, but the parts before the offset have no CRC-32/],
@@ -114,7 +114,7 @@ t.test('where the parts have no CRC-32, one of the whole is refused, and the upl
 
 t.test('where all is stored, nothing is left to send', async (t) => {
   const { client, Bucket, upload, proxy } = await scenario(t)
-  await unfinishedUpload(client, Bucket, nths(DATA, 1, 2, 3, 4, 5))
+  await unfinishedUpload(client, Bucket, partsOf(DATA, 1, 2, 3, 4, 5))
   const point = await resumePoint({ client, Bucket, Key: 'k' })
   t.match(point, { offset: DATA.length, parts: 5 })
   proxy.seen.length = 0
@@ -125,7 +125,7 @@ t.test('where all is stored, nothing is left to send', async (t) => {
 
 t.test('behind a last part that is smaller nothing can follow: then the source is longer than it was', async (t) => {
   const { client, Bucket, upload } = await scenario(t)
-  const UploadId = await unfinishedUpload(client, Bucket, nths(DATA.subarray(0, P + 10), 1, 2))
+  const UploadId = await unfinishedUpload(client, Bucket, partsOf(DATA.subarray(0, P + 10), 1, 2))
   const point = await resumePoint({ client, Bucket, Key: 'k' })
   t.equal(point.offset, P + 10)
   const error = await failureOf(pipeline(rest(point), upload({ resume: point })))
@@ -136,7 +136,7 @@ t.test('behind a last part that is smaller nothing can follow: then the source i
 
 t.test('a small part in the middle, as a shorter source leaves it, ends what is stored without a hole', async (t) => {
   const { client, Bucket, upload } = await scenario(t)
-  await unfinishedUpload(client, Bucket, { ...nths(DATA, 1, 3), 2: DATA.subarray(P, P + 10) })
+  await unfinishedUpload(client, Bucket, { ...partsOf(DATA, 1, 3), 2: DATA.subarray(P, P + 10) })
   const point = await resumePoint({ client, Bucket, Key: 'k' })
   t.match(point, { offset: P, parts: 1 })
   await pipeline(rest(point), upload({ resume: point }))
@@ -145,7 +145,7 @@ t.test('a small part in the middle, as a shorter source leaves it, ends what is 
 
 t.test('one small part does not tell how an upload is cut', async (t) => {
   const { client, Bucket, upload } = await scenario(t)
-  const UploadId = await unfinishedUpload(client, Bucket, nths(DATA.subarray(0, 10), 1))
+  const UploadId = await unfinishedUpload(client, Bucket, partsOf(DATA.subarray(0, 10), 1))
   const point = await resumePoint({ client, Bucket, Key: 'k' })
   t.same(point, { UploadId, offset: 10, parts: 1, partSize: undefined })
   await pipeline(Readable.from([DATA]), upload({ resume: { UploadId } }))
@@ -154,7 +154,7 @@ t.test('one small part does not tell how an upload is cut', async (t) => {
 
 t.test('what ListParts takes can be given to resumePoint', async (t) => {
   const { client, Bucket, proxy } = await scenario(t)
-  const UploadId = await unfinishedUpload(client, Bucket, nths(DATA, 1))
+  const UploadId = await unfinishedUpload(client, Bucket, partsOf(DATA, 1))
   const owner = (await client.send(new ListBucketsCommand({}))).Owner?.ID as string
   await resumePoint({ client, Bucket, Key: 'k', ExpectedBucketOwner: owner, RequestPayer: 'requester' })
   for (const operation of ['ListMultipartUploads', 'ListParts']) {
@@ -166,7 +166,7 @@ t.test('what ListParts takes can be given to resumePoint', async (t) => {
 
 t.test('a length that needs larger parts than are stored goes on in parts that grow', async (t) => {
   const { client, Bucket, upload } = await scenario(t)
-  await unfinishedUpload(client, Bucket, nths(DATA, 1, 2))
+  await unfinishedUpload(client, Bucket, partsOf(DATA, 1, 2))
   const maxParts = 4
   const data = bytes(2 * P + 2 * 2 * P)
   const stream = upload({ resume: true, maxParts, ContentLength: data.length })
@@ -186,7 +186,7 @@ t.test('an upload without a part begins at the first byte', async (t) => {
 
 t.test('a point that no longer holds is told, and the upload left', async (t) => {
   const { client, Bucket, upload } = await scenario(t)
-  const UploadId = await unfinishedUpload(client, Bucket, nths(DATA, 1, 2))
+  const UploadId = await unfinishedUpload(client, Bucket, partsOf(DATA, 1, 2))
   for (const [offset, parts] of [
     [2 * P + 1, 2],
     [3 * P, 3],
@@ -203,7 +203,7 @@ t.test('a point that no longer holds is told, and the upload left', async (t) =>
 
 t.test('a length that is wrong in all publishes nothing', async (t) => {
   const { client, Bucket, upload, fails } = await scenario(t)
-  await unfinishedUpload(client, Bucket, nths(DATA, 1, 2))
+  await unfinishedUpload(client, Bucket, partsOf(DATA, 1, 2))
   const point = await resumePoint({ client, Bucket, Key: 'k' })
   const stream = upload({ resume: point, ContentLength: DATA.length - 1 })
   const message = new RegExp(`ContentLength is ${DATA.length - 1}, but the stream has ${DATA.length} or more bytes`)

@@ -9,7 +9,7 @@ import { deferred } from '../support/deferred.js'
 import { denied, faultProxy } from '../support/fault-proxy.js'
 import { scenario } from '../support/scenario.js'
 import { head, minio, s3Client, stored, unfinishedUploads } from '../support/store.js'
-import { nths, partOf, unfinishedUpload } from '../support/unfinished-upload.js'
+import { partOf, partsOf, unfinishedUpload } from '../support/unfinished-upload.js'
 
 const DATA = bytes(4 * P + 1000)
 const source = (data = DATA): Readable =>
@@ -22,7 +22,7 @@ const whole = (data = DATA) => ({ sha256: sha256(data), size: data.length })
 t.test('parts that S3 holds are not sent again, whatever partSize says', async (t) => {
   const { client, Bucket, upload, proxy } = await scenario(t)
   for (const partSize of [P, 8 * MiB]) {
-    const UploadId = await unfinishedUpload(s3Client(t), Bucket, nths(DATA, 1, 2, 4))
+    const UploadId = await unfinishedUpload(s3Client(t), Bucket, partsOf(DATA, 1, 2, 4))
     const stream = upload({ client, partSize, resume: { UploadId } })
     const told: S3WritableProgress[] = []
     stream.on('progress', (progress) => told.push(progress))
@@ -60,7 +60,7 @@ t.test('the upload is named as soon as Create has answered, and an object of one
 
 t.test('resume: true takes the only unfinished upload of the key', async (t) => {
   const { client, Bucket, upload, proxy } = await scenario(t)
-  const UploadId = await unfinishedUpload(client, Bucket, nths(DATA, 2))
+  const UploadId = await unfinishedUpload(client, Bucket, partsOf(DATA, 2))
   proxy.seen.length = 0
   const stream = upload({ resume: true })
   await pipeline(source(), stream)
@@ -100,7 +100,7 @@ t.test('a byte that changed is noticed, and its part is sent again, by CRC and b
   changed[P + 17] = (changed[P + 17] as number) ^ 1
   const creates = [{ ChecksumAlgorithm: 'CRC32' }, { ChecksumAlgorithm: 'SHA256' }, {}] as const
   for (const create of [...creates, { ChecksumAlgorithm: 'CRC32', ChecksumType: 'FULL_OBJECT' }] as const) {
-    const UploadId = await unfinishedUpload(client, Bucket, nths(DATA, 1, 2, 3, 4, 5), create)
+    const UploadId = await unfinishedUpload(client, Bucket, partsOf(DATA, 1, 2, 3, 4, 5), create)
     proxy.seen.length = 0
     const stream = upload({ resume: { UploadId } })
     await pipeline(source(changed), stream)
@@ -114,7 +114,7 @@ t.test('a byte that changed is noticed, and its part is sent again, by CRC and b
 t.test('a source that is shorter ends earlier, and what is stored beyond is not in the object', async (t) => {
   const { client, Bucket, upload } = await scenario(t)
   for (const size of [3 * P, 2 * P + 1, P, 1, 0]) {
-    const UploadId = await unfinishedUpload(client, Bucket, nths(DATA, 1, 2, 3, 4, 5))
+    const UploadId = await unfinishedUpload(client, Bucket, partsOf(DATA, 1, 2, 3, 4, 5))
     const stream = upload({ resume: { UploadId } })
     await pipeline(source(DATA.subarray(0, size)), stream)
     t.same(await stored(Bucket, 'k'), whole(DATA.subarray(0, size)))
@@ -125,7 +125,7 @@ t.test('a source that is shorter ends earlier, and what is stored beyond is not 
 
 t.test('a source that is longer goes on, and a part that was the last is sent again', async (t) => {
   const { client, Bucket, upload, proxy } = await scenario(t)
-  const UploadId = await unfinishedUpload(client, Bucket, nths(DATA.subarray(0, 2 * P + 10), 1, 2, 3))
+  const UploadId = await unfinishedUpload(client, Bucket, partsOf(DATA.subarray(0, 2 * P + 10), 1, 2, 3))
   proxy.seen.length = 0
   await pipeline(source(), upload({ resume: { UploadId } }))
   t.same(proxy.parts(), [3, 4, 5])
@@ -170,7 +170,7 @@ t.test('what a failure leaves with leavePartsOnError is resumed', async (t) => {
 
 t.test('a resumed upload that fails is removed with all that was stored before', async (t) => {
   const { client, upload, fails, Bucket } = await scenario(t)
-  const resume = { UploadId: await unfinishedUpload(client, Bucket, nths(DATA, 1, 2, 5)) }
+  const resume = { UploadId: await unfinishedUpload(client, Bucket, partsOf(DATA, 1, 2, 5)) }
   await fails(pipeline(failing(), upload({ resume })), { message: 'gone' })
 })
 
@@ -178,11 +178,11 @@ t.test('a destroy while what is stored is being read leaves the upload as it was
   const { client, Bucket, upload, proxy } = await scenario(t, {
     fault: ({ operation }) => (operation === 'ListParts' ? { do: 'swallow' } : undefined),
   })
-  const UploadId = await unfinishedUpload(s3Client(t), Bucket, nths(DATA, 1))
+  const UploadId = await unfinishedUpload(s3Client(t), Bucket, partsOf(DATA, 1))
   const stream = upload({ client, resume: { UploadId } })
   const error = new Error('not after all')
   const ended = failureOf(stream.done())
-  await proxy.came({ operation: 'ListParts' })
+  await proxy.waitFor({ operation: 'ListParts' })
   stream.destroy(error)
   t.equal(await ended, error)
   t.match(await unfinishedUploads(Bucket), [{ UploadId }])
@@ -204,7 +204,7 @@ t.test('a stream that is destroyed at once looks for nothing', async (t) => {
 
 t.test('a producer that fails in its first part does not spoil what is stored', async (t) => {
   const { client, Bucket, upload } = await scenario(t)
-  const UploadId = await unfinishedUpload(client, Bucket, nths(DATA, 1, 2, 3))
+  const UploadId = await unfinishedUpload(client, Bucket, partsOf(DATA, 1, 2, 3))
   for (const size of [0, 1000]) {
     const beforeComplete = () => Promise.reject(new Error('it exited with 1'))
     const stream = upload({ resume: { UploadId }, leavePartsOnError: true, beforeComplete })
@@ -220,7 +220,7 @@ t.test('a part whose declared checksum the store does not list is sent again', a
   const { client, Bucket, upload, proxy } = await scenario(t, {
     fault: ({ operation }) => (operation === 'ListParts' ? { do: 'rewrite', body: without } : undefined),
   })
-  await unfinishedUpload(s3Client(t), Bucket, nths(DATA, 1, 2, 3), { ChecksumAlgorithm: 'SHA256' })
+  await unfinishedUpload(s3Client(t), Bucket, partsOf(DATA, 1, 2, 3), { ChecksumAlgorithm: 'SHA256' })
   await pipeline(source(), upload({ client, resume: true }))
   const sent = proxy.parts()
   t.same(sent, [1, 4, 5])
@@ -246,7 +246,7 @@ t.test(
         return operation === 'HeadObject' ? { do: 'set header', header, value: 'aws:kms' } : undefined
       },
     })
-    await unfinishedUpload(client, Bucket, nths(DATA, 1, 2, 3, 4, 5))
+    await unfinishedUpload(client, Bucket, partsOf(DATA, 1, 2, 3, 4, 5))
     const stream = upload({ resume: true })
     await pipeline(source(), stream)
     t.match(stream.result, { ServerSideEncryption: 'aws:kms', parts: 5, skipped: DATA.length })
@@ -257,7 +257,7 @@ t.test('two streams that resume one upload at once make the right object, or non
   const { client, Bucket, upload } = await scenario(t)
   const others = [DATA, bytes(DATA.length, 2)]
   for (const other of [...others, ...others, ...others]) {
-    const resume = { UploadId: await unfinishedUpload(client, Bucket, nths(DATA, 2, 4)) }
+    const resume = { UploadId: await unfinishedUpload(client, Bucket, partsOf(DATA, 2, 4)) }
     const both = [DATA, other]
     const ended = await Promise.allSettled(both.map((data) => pipeline(source(data), upload({ resume }))))
     const made = both.filter((_, at) => ended[at]?.status === 'fulfilled').map((data) => sha256(data))

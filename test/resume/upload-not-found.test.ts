@@ -8,7 +8,7 @@ import { denied, type Fault } from '../support/fault-proxy.js'
 import type { RecordedRequest } from '../support/recorded-request.js'
 import { type Scenario, scenario } from '../support/scenario.js'
 import { s3Client, stored, unfinishedUploads } from '../support/store.js'
-import { nths, unfinishedUpload } from '../support/unfinished-upload.js'
+import { partsOf, unfinishedUpload } from '../support/unfinished-upload.js'
 
 const DATA = bytes(3 * P + 1000)
 const source = (data = DATA): Readable =>
@@ -31,7 +31,7 @@ async function completed(
 
 t.test('an upload that was aborted is told, and that there is no object', async (t) => {
   const { client, Bucket, upload, fails } = await scenario(t)
-  const UploadId = await unfinishedUpload(client, Bucket, nths(DATA, 1))
+  const UploadId = await unfinishedUpload(client, Bucket, partsOf(DATA, 1))
   await abortUpload({ client, Bucket, Key: 'k', UploadId })
   const message = `s3://${Bucket}/k: there is no upload ${UploadId} any more: it was completed, aborted, or removed as too old. There is no object of this key`
   const expected = { code: 'ERR_S3_RESUME', name: 'NoSuchUpload', UploadId, message }
@@ -122,7 +122,7 @@ t.test('who may not list the parts is told so, and the upload is left', async (t
   const { client, Bucket, upload } = await scenario(t, {
     fault: ({ operation, attempt }) => (operation === 'ListParts' && attempt === 1 ? denied : undefined),
   })
-  const UploadId = await unfinishedUpload(client, Bucket, nths(DATA, 1))
+  const UploadId = await unfinishedUpload(client, Bucket, partsOf(DATA, 1))
   const error = await failureOf(upload({ resume: { UploadId } }).done())
   t.match(error, { code: 'ERR_S3_REQUEST', name: 'AccessDenied', operation: 'ListParts', UploadId })
   t.match(await unfinishedUploads(Bucket), [{ UploadId }])
@@ -162,7 +162,7 @@ t.test('another account’s upload is not resumed unless it is named', async (t)
       return { do: 'rewrite', body }
     },
   })
-  await unfinishedUpload(client, Bucket, nths(DATA, 1))
+  await unfinishedUpload(client, Bucket, partsOf(DATA, 1))
   initiator = theirs
   const error = await failureOf(upload({ resume: true }).done())
   t.match(error, { code: 'ERR_S3_RESUME', message: /there is no unfinished upload of this key/ })

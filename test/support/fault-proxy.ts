@@ -67,9 +67,9 @@ export interface FaultProxy {
   /** The numbers of the parts that were sent, in ascending order; twice where it was sent twice. */
   parts: () => number[]
   /** Abort and ListParts in their order; one that the store failed and that was sent again is there once. */
-  cleanUp: () => string[]
+  cleanUpOperations: () => string[]
   /** Resolves when a request has come that is so, at once where it has already. */
-  came: (so: Partial<RecordedRequest>) => Promise<void>
+  waitFor: (so: Partial<RecordedRequest>) => Promise<void>
 }
 
 /** A real proxy in front of the S3 under test, `Host` unchanged because it is signed. Ends with the test. */
@@ -186,12 +186,12 @@ export async function faultProxy(t: Pick<Test, 'teardown'>, options: ProxyOption
       of('UploadPart')
         .map(({ PartNumber }) => PartNumber as number)
         .sort((a, b) => a - b),
-    cleanUp: () =>
+    cleanUpOperations: () =>
       seen
         .map(({ operation }) => operation)
         .filter((operation) => operation === 'AbortMultipartUpload' || operation === 'ListParts')
         .filter((operation, at, all) => operation !== all[at - 1]),
-    came: async (so) => {
+    waitFor: async (so) => {
       const facts = Object.entries(so) as [keyof RecordedRequest, unknown][]
       while (!seen.some((request) => facts.every(([name, value]) => request[name] === value))) {
         await once(arrivals, 'arrival')

@@ -7,7 +7,7 @@ import type { Test } from 'tap'
 import { type RecordedRequest, recordRequest } from './recorded-request.js'
 
 /** One request to the small store, read to its end. */
-export interface Asked {
+export interface StoreRequest {
   seen: RecordedRequest
   request: IncomingMessage
   response: ServerResponse
@@ -16,7 +16,7 @@ export interface Asked {
 }
 
 /** Answers in the store's place, or returns `'as usual'` to let the store answer. */
-export type Answer = (asked: Asked) => unknown
+export type Answer = (asked: StoreRequest) => unknown
 
 /** An object of the small store. */
 export interface SmallObject {

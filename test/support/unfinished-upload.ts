@@ -30,6 +30,6 @@ export function partOf(data: Buffer, n: number): Buffer {
 }
 
 /** Some parts of these bytes, by their numbers. */
-export function nths(data: Buffer, ...numbers: number[]): Record<number, Buffer> {
+export function partsOf(data: Buffer, ...numbers: number[]): Record<number, Buffer> {
   return Object.fromEntries(numbers.map((n) => [n, partOf(data, n)]))
 }
