@@ -2,7 +2,7 @@ import { AbortMultipartUploadCommand, ListPartsCommand } from '@aws-sdk/client-s
 import t from 'tap'
 import type { S3WritableError } from '../../lib/index.js'
 import { bytes, KiB, P } from '../support/bytes.js'
-import { denied } from '../support/fault-proxy.js'
+import { denied } from '../support/faults.js'
 import { type StreamWithFault, streamWithFault, untilAcknowledged } from '../support/scenario.js'
 import { head, s3Client, unfinishedUploads } from '../support/store.js'
 

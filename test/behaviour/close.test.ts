@@ -4,7 +4,7 @@ import { finished, pipeline } from 'node:stream/promises'
 import t from 'tap'
 import type { S3Writable } from '../../lib/index.js'
 import { bytes, KiB, P, sha256 } from '../support/bytes.js'
-import { denied } from '../support/fault-proxy.js'
+import { denied } from '../support/faults.js'
 import { scenario } from '../support/scenario.js'
 import { head, stored } from '../support/store.js'
 

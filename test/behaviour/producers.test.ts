@@ -9,7 +9,7 @@ import t from 'tap'
 import { failureOf, nothingIsLeft } from '../support/assertions.js'
 import { bytes, KiB, MiB, P, sha256, zeros } from '../support/bytes.js'
 import { deferred } from '../support/deferred.js'
-import { denied } from '../support/fault-proxy.js'
+import { denied } from '../support/faults.js'
 import { scenario } from '../support/scenario.js'
 import { stored } from '../support/store.js'
 

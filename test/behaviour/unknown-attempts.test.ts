@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import type { S3Writable, S3WritableError } from '../../lib/index.js'
 import { failureOf } from '../support/assertions.js'
 import { bytes, P } from '../support/bytes.js'
-import { denied } from '../support/fault-proxy.js'
+import { denied } from '../support/faults.js'
 import { scenario } from '../support/scenario.js'
 import { s3Client } from '../support/store.js'
 

@@ -4,7 +4,8 @@ import { abortUpload, listParts, listUploads } from '../../lib/index.js'
 import { failureOf } from '../support/assertions.js'
 import { bytes, P } from '../support/bytes.js'
 import { cli } from '../support/cli.js'
-import { denied, faultProxy } from '../support/fault-proxy.js'
+import { faultProxy } from '../support/fault-proxy.js'
+import { denied } from '../support/faults.js'
 import { makeBucket, s3Client, unfinishedUploads } from '../support/store.js'
 
 /** A bucket, and what begins an upload in it. */

@@ -4,7 +4,8 @@ import t from 'tap'
 import { nothingIsLeft } from '../support/assertions.js'
 import { bytes, MiB, sha256 } from '../support/bytes.js'
 import { cli } from '../support/cli.js'
-import { denied, faultProxy } from '../support/fault-proxy.js'
+import { faultProxy } from '../support/fault-proxy.js'
+import { denied } from '../support/faults.js'
 import { endpoint, head, makeBucket, stored } from '../support/store.js'
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
