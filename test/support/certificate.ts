@@ -2,16 +2,19 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { generate } from 'selfsigned'
 
-/** A certificate for this machine, made anew for each run, under the names that MinIO looks for. */
+/** A self-signed certificate for this machine: the files `public.crt` and `private.key`, as MinIO expects them. */
 export interface Certificate {
   folder: string
+  /** The path of the certificate's file. */
   cert: string
+  /** The path of the private key's file. */
   key: string
 }
 
+/** Makes a new certificate and writes it into this folder. */
 export async function makeCertificate(folder: string, addresses = ['127.0.0.1']): Promise<Certificate> {
   const names = [{ type: 2 as const, value: 'localhost' }, ...addresses.map((ip) => ({ type: 7 as const, ip }))]
-  const { cert, private: secret } = await generate([{ name: 'commonName', value: 'localhost' }], {
+  const { cert, private: privateKey } = await generate([{ name: 'commonName', value: 'localhost' }], {
     algorithm: 'sha256',
     keyType: 'ec',
     extensions: [
@@ -20,12 +23,12 @@ export async function makeCertificate(folder: string, addresses = ['127.0.0.1'])
     ],
   })
   mkdirSync(folder, { recursive: true })
-  const made = {
+  const certificate = {
     folder,
     cert: join(folder, 'public.crt'),
     key: join(folder, 'private.key'),
   }
-  writeFileSync(made.cert, cert)
-  writeFileSync(made.key, secret)
-  return made
+  writeFileSync(certificate.cert, cert)
+  writeFileSync(certificate.key, privateKey)
+  return certificate
 }

@@ -1,8 +1,8 @@
-/** A promise that the test settles when it wants to; Node 20 has no `Promise.withResolvers`. */
+/** A promise and the function that resolves it. Node 20 has no `Promise.withResolvers`. */
 export function deferred(): { promise: Promise<void>; resolve: () => void } {
   let resolve = (): void => {}
-  const promise = new Promise<void>((settle) => {
-    resolve = settle
+  const promise = new Promise<void>((resolvePromise) => {
+    resolve = resolvePromise
   })
   return { promise, resolve }
 }

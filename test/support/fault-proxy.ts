@@ -19,7 +19,7 @@ export interface ProxyOptions {
   dropIdle?: boolean
   /** Chooses the fault of a request, when its headers have arrived. */
   fault?: (seen: RecordedRequest) => Fault | undefined
-  /** Called with every request, once it has been read to its end, and its XML; bodies of objects and parts are not kept. */
+  /** Called with every request, once it is read to its end, and its XML. Bodies of objects and parts are not kept. */
   onXml?: (seen: RecordedRequest, xml: string) => unknown
 }
 

@@ -1,35 +1,38 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { endpoint } from './store.js'
 
-/** One request as the proxy saw it. */
+/** A request that the fault proxy or the small store has received. */
 export interface RecordedRequest {
+  /** The S3 operation, such as `UploadPart`. */
   operation: string
   PartNumber: number | undefined
-  /** 1 for the first time that this operation, part and key were asked for. */
+  /** 1 for the first request of this operation and URL, 2 for the second, and so on. */
   attempt: number
   headers: IncomingHttpHeaders
   url: string
-  /** Bytes of body that arrived. */
+  /** How many bytes of the body have arrived. */
   length: number
-  /** Whether that was all of it. */
+  /** Whether the whole body has arrived. */
   complete: boolean
-  /** Which connection it came on. */
+  /** The number of the connection that carried the request, from 1; 0 if the server does not count. */
   connection: number
-  /** When its head came, and when it was answered or broken off, in `performance.now()`'s milliseconds. */
+  /** When the headers arrived, on the clock of `performance.now()`. */
   startedAt: number
+  /** When the answer was sent or the connection broke, on the same clock. */
   endedAt: number | undefined
-  /** Whether it was answered, to the last byte. */
+  /** Whether the whole answer was sent. */
   answered: boolean
 }
 
+/** Appends a record of the request to `seen` and returns it. The caller keeps its fields up to date. */
 export function recordRequest(request: IncomingMessage, connection: number, seen: RecordedRequest[]): RecordedRequest {
   const { pathname, searchParams } = new URL(request.url ?? '/', endpoint)
   const operation = operationOf(request.method ?? '', pathname, searchParams)
-  const before = seen.filter((one) => one.operation === operation && one.url === request.url)
-  const was = {
+  const earlier = seen.filter((other) => other.operation === operation && other.url === request.url)
+  const recorded = {
     operation,
     PartNumber: searchParams.has('partNumber') ? Number(searchParams.get('partNumber')) : undefined,
-    attempt: before.length + 1,
+    attempt: earlier.length + 1,
     headers: request.headers,
     url: request.url ?? '',
     length: 0,
@@ -39,8 +42,8 @@ export function recordRequest(request: IncomingMessage, connection: number, seen
     endedAt: undefined,
     answered: false,
   }
-  seen.push(was)
-  return was
+  seen.push(recorded)
+  return recorded
 }
 
 function operationOf(method: string, pathname: string, query: URLSearchParams): string {

@@ -7,7 +7,7 @@ import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Certificate } from './certificate.js'
 
-/** An S3 to test against, as the SDK's own environment variables name it. */
+/** An S3 to test against. `env` holds the environment variables from which the tests and the SDK read where it is. */
 export interface Server {
   name: string
   env: {
@@ -19,12 +19,12 @@ export interface Server {
   stop: () => Promise<void>
 }
 
-/** Its makers publish source only; this version is the one that the facts of the tests were seen on. */
+/** MinIO is published as source only. The tests were written against this version. */
 const GO_MODULE = 'github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c'
 const IMAGE = 'minio/minio:RELEASE.2025-09-07T16-13-09Z'
 const KEY = 's3-writable'
 const SECRET = 'only-for-tests'
-/** MinIO's own variables. The key is for objects that the store encrypts; it protects nothing here. */
+/** MinIO's settings. It encrypts objects (SSE-KMS, SSE-S3) with the KMS key, which is no secret here. */
 const MINIO_ENV = {
   MINIO_ROOT_USER: KEY,
   MINIO_ROOT_PASSWORD: SECRET,
@@ -32,33 +32,33 @@ const MINIO_ENV = {
 }
 const BIN = join(import.meta.dirname, '../../.cache/bin')
 
-const FINDERS = { endpoint: given, binary, container, go: built }
+const FINDERS = { endpoint: runningServer, binary, container, go: buildFromSource }
 type Finder = keyof typeof FINDERS
 
-/** The first S3 that can be had, or the one that TEST_S3 asks for. */
+/** Finds or starts an S3: the kind that TEST_S3 names, or else the first kind that works on this machine. */
 export async function findServer(certificate: Certificate): Promise<Server> {
-  const asked = process.env.TEST_S3
-  if (asked !== undefined && !(asked in FINDERS)) {
-    throw new Error(`TEST_S3 must be one of ${Object.keys(FINDERS).join(', ')}. Received ${asked}`)
+  const requested = process.env.TEST_S3
+  if (requested !== undefined && !(requested in FINDERS)) {
+    throw new Error(`TEST_S3 must be one of ${Object.keys(FINDERS).join(', ')}. Received ${requested}`)
   }
-  const order = asked === undefined ? (Object.keys(FINDERS) as Finder[]) : [asked as Finder]
+  const order = requested === undefined ? (Object.keys(FINDERS) as Finder[]) : [requested as Finder]
   for (const finder of order) {
     const server = await FINDERS[finder](certificate)
     if (server !== undefined) return server
   }
-  throw new Error(`The tests need an S3, and found none (looked for: ${order.join(', ')}). Any one of these is enough:
+  throw new Error(`The tests need an S3, and none was found (looked for: ${order.join(', ')}). Any of these is enough:
   - S3_ENDPOINT=http://host:port, with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION
   - a minio on the PATH
   - Docker or Podman, for the image in MINIO_IMAGE (default ${IMAGE})
   - Go, to build MinIO once: https://go.dev/doc/install`)
 }
 
-/** S3_ENDPOINT, where a server already runs. */
-async function given(): Promise<Server | undefined> {
+/** The server at S3_ENDPOINT, if that is set. */
+async function runningServer(): Promise<Server | undefined> {
   const { S3_ENDPOINT, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION = 'us-east-1' } = process.env
   if (!S3_ENDPOINT) return undefined
   if (!AWS_ACCESS_KEY_ID || !AWS_SECRET_ACCESS_KEY) {
-    throw new Error('S3_ENDPOINT is set; AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set with it')
+    throw new Error('S3_ENDPOINT is set, so AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set too')
   }
   const env = {
     S3_ENDPOINT,
@@ -69,15 +69,15 @@ async function given(): Promise<Server | undefined> {
   return { name: S3_ENDPOINT, env, stop: async () => {} }
 }
 
-/** A minio on the PATH, or one that was built before. */
+/** A minio on the PATH, or the one that an earlier run has built. */
 async function binary(certificate: Certificate): Promise<Server | undefined> {
   const name = process.platform === 'win32' ? 'minio.exe' : 'minio'
   const folders = [...(process.env.PATH ?? '').split(delimiter).filter(Boolean), BIN]
-  const found = folders.map((folder) => join(folder, name)).find((file) => existsSync(file))
-  return found === undefined ? undefined : await run(found, certificate)
+  const executable = folders.map((folder) => join(folder, name)).find((file) => existsSync(file))
+  return executable === undefined ? undefined : await startMinio(executable, certificate)
 }
 
-/** A container, where Docker or Podman answers. */
+/** MinIO in a container, if Docker or Podman is running. */
 async function container(certificate: Certificate): Promise<Server | undefined> {
   const { GenericContainer, getContainerRuntimeClient, Wait } = await import('testcontainers')
   try {
@@ -86,7 +86,7 @@ async function container(certificate: Certificate): Promise<Server | undefined> 
     return undefined
   }
   const image = process.env.MINIO_IMAGE ?? IMAGE
-  const started = await new GenericContainer(image)
+  const runningContainer = await new GenericContainer(image)
     .withCommand(['server', '/data', '--certs-dir', '/certs'])
     .withEnvironment(MINIO_ENV)
     .withCopyFilesToContainer([
@@ -96,25 +96,25 @@ async function container(certificate: Certificate): Promise<Server | undefined> 
     .withExposedPorts(9000)
     .withWaitStrategy(Wait.forHttp('/minio/health/live', 9000).usingTls().allowInsecure())
     .start()
-  // By address, as for the others: the SDK then addresses buckets by path.
-  const env = environment(`https://127.0.0.1:${started.getMappedPort(9000)}`)
+  // An IP address, as for the other servers: the SDK then puts the bucket into the path instead of the host name.
+  const env = environment(`https://127.0.0.1:${runningContainer.getMappedPort(9000)}`)
   return {
     name: `MinIO in a container (${image})`,
     env,
     stop: async () => {
-      await started.stop()
+      await runningContainer.stop()
     },
   }
 }
 
-/** MinIO from source, where there is Go; takes minutes, once. */
-async function built(certificate: Certificate): Promise<Server | undefined> {
+/** MinIO built from source, if Go is installed. The build takes minutes, and the next run finds its result. */
+async function buildFromSource(certificate: Certificate): Promise<Server | undefined> {
   try {
     execFileSync('go', ['version'], { stdio: 'ignore' })
   } catch {
     return undefined
   }
-  console.log(`Building ${GO_MODULE} into .cache/bin; this takes minutes, and is done once.`)
+  console.log(`Building ${GO_MODULE} into .cache/bin; this takes a few minutes and happens only once.`)
   mkdirSync(BIN, { recursive: true })
   const env = { ...process.env, GOBIN: BIN, CGO_ENABLED: '0' }
   execFileSync('go', ['install', '-ldflags', '-s -w', GO_MODULE], {
@@ -124,8 +124,8 @@ async function built(certificate: Certificate): Promise<Server | undefined> {
   return await binary(certificate)
 }
 
-/** Over TLS, because MinIO takes a customer's key over nothing else; the tests' proxy offers it over http too. */
-async function run(minio: string, certificate: Certificate): Promise<Server> {
+/** Starts MinIO with TLS, because it accepts SSE-C keys over TLS only. For tests over http there is the fault proxy. */
+async function startMinio(minio: string, certificate: Certificate): Promise<Server> {
   const folder = mkdtempSync(join(tmpdir(), 's3-writable-minio-'))
   const port = await freePort()
   const env = environment(`https://127.0.0.1:${port}`)
@@ -153,10 +153,10 @@ async function run(minio: string, certificate: Certificate): Promise<Server> {
     keeper.stdin.end()
     await exited
   }
-  for (let tries = 0; !(await answers(`${env.S3_ENDPOINT}/minio/health/live`, certificate)); tries++) {
+  for (let tries = 0; !(await isHealthy(`${env.S3_ENDPOINT}/minio/health/live`, certificate)); tries++) {
     if (tries === 300 || keeper.exitCode !== null) {
       await stop()
-      throw new Error(`${minio} did not come up within 30 s`)
+      throw new Error(`${minio} did not start within 30 s`)
     }
     await sleep(100)
   }
@@ -172,7 +172,7 @@ function environment(S3_ENDPOINT: string): Server['env'] {
   }
 }
 
-async function answers(url: string, { cert }: Certificate): Promise<boolean> {
+async function isHealthy(url: string, { cert }: Certificate): Promise<boolean> {
   return await new Promise((resolve) => {
     get(url, { ca: readFileSync(cert) }, (response) => {
       response.resume()
@@ -181,6 +181,7 @@ async function answers(url: string, { cert }: Certificate): Promise<boolean> {
   })
 }
 
+/** A TCP port that was free a moment ago. */
 export async function freePort(): Promise<number> {
   return await new Promise((resolve, reject) => {
     const server = createServer()

@@ -6,7 +6,7 @@ import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import type { Test } from 'tap'
 import { type RecordedRequest, recordRequest } from './recorded-request.js'
 
-/** One request to the small store, read to its end. */
+/** A request to the small store, read to its end. */
 export interface StoreRequest {
   seen: RecordedRequest
   request: IncomingMessage
@@ -15,62 +15,65 @@ export interface StoreRequest {
   query: URLSearchParams
 }
 
-/** Answers in the store's place, or returns `'as usual'` to let the store answer. */
-export type Answer = (asked: StoreRequest) => unknown
+/** Answers the request instead of the store, or returns `'as usual'` to let the store answer. */
+export type Answer = (request: StoreRequest) => unknown
 
 /** An object of the small store. */
 export interface SmallObject {
   ETag: string
   size: number
   LastModified: Date
-  /** Further headers of HeadObject's answer. */
+  /** Additional headers of HeadObject's answer. */
   headers?: Record<string, string>
 }
 
 export interface SmallStore {
   endpoint: string
   client: S3Client
-  /** Requests in the order in which they came. */
+  /** All requests, in the order in which they arrived. */
   seen: RecordedRequest[]
+  /** The requests of one operation, such as `UploadPart`. */
   of: (operation: string) => RecordedRequest[]
-  /** The objects, by their key. */
+  /** The stored objects, by their keys. */
   objects: Map<string, SmallObject>
-  /** Parts of the upload `u1`, by their numbers; undefined where there is no such upload. */
+  /** The parts of the upload `u1`, by their numbers; undefined while there is no such upload. */
   parts: Map<number, SmallObject> | undefined
-  /** Carries out PutObject, whether or not it is answered. */
+  /** Carries out PutObject, without an answer. */
   put: (Key: string, body: Buffer) => SmallObject
-  /** Carries out UploadPart, whether or not it is answered. */
+  /** Carries out UploadPart, without an answer. */
   part: (PartNumber: number, body: Buffer) => SmallObject
-  /** Carries out CompleteMultipartUpload, whether or not it is answered. */
+  /** Carries out CompleteMultipartUpload, without an answer. */
   complete: (Key: string) => SmallObject
-  /** Takes no connection any more. */
+  /** Closes all connections and accepts no more. */
   close: () => void
 }
 
 const md5 = (bytes: Uint8Array): string => createHash('md5').update(bytes).digest('hex')
 
+/** Answers with this XML. */
 export function xml(response: ServerResponse, status: number, body: string): void {
   response.writeHead(status, { 'content-type': 'application/xml' }).end(body)
 }
 
-/** An error as S3 itself answers it. */
+/** Answers with an error in S3's format. */
 export function s3Error(response: ServerResponse, status: number, Code: string): void {
-  xml(response, status, `<Error><Code>${Code}</Code><Message>${Code}, says the small store</Message></Error>`)
+  xml(response, status, `<Error><Code>${Code}</Code><Message>${Code} from the small store</Message></Error>`)
 }
 
 /**
- * A store in memory for answers that no store here gives by itself: it holds one upload, `u1`, and keeps of a part its
- * size and its MD5. It knows neither buckets nor signatures. Its clock may be some ms ahead. Ends with the test.
+ * Starts an S3 server in memory, and closes it when the test ends. `answers` replaces the usual answers to the named
+ * operations by answers that a real S3 cannot be made to give. The store holds one upload, `u1`, and of each object and
+ * part only its size and MD5. It ignores buckets and signatures. Its clock is `clockAhead` milliseconds fast.
  */
 export async function smallStore(
   t: Pick<Test, 'teardown'>,
   answers: Record<string, Answer> = {},
   config: S3ClientConfig = {},
-  ahead = 0,
+  clockAhead = 0,
 ): Promise<SmallStore> {
   const seen: RecordedRequest[] = []
   const server = createServer((request, response) => {
-    // A client that goes away ends its request, and nothing else.
+    // A client that disconnects ends only its own request.
     handle(request, response).catch(() => response.destroy())
   })
   server.listen(0, '127.0.0.1')
@@ -89,13 +92,13 @@ export async function smallStore(
   const objectOf = (body: Buffer): SmallObject => ({
     ETag: `"${md5(body)}"`,
     size: body.length,
-    LastModified: new Date(Date.now() + ahead),
+    LastModified: new Date(Date.now() + clockAhead),
   })
   const store: SmallStore = {
     endpoint,
     client,
     seen,
-    of: (operation) => seen.filter((one) => one.operation === operation),
+    of: (operation) => seen.filter((request) => request.operation === operation),
     objects: new Map(),
     parts: undefined,
     close,
@@ -110,12 +113,12 @@ export async function smallStore(
       return part
     },
     complete: (Key) => {
-      const all = [...(store.parts ?? [])].sort(([a], [b]) => a - b).map(([, part]) => part)
-      const hashes = Buffer.from(all.map(({ ETag }) => ETag.replaceAll('"', '')).join(''), 'hex')
+      const parts = [...(store.parts ?? [])].sort(([a], [b]) => a - b).map(([, part]) => part)
+      const hashes = Buffer.from(parts.map(({ ETag }) => ETag.replaceAll('"', '')).join(''), 'hex')
       const object = {
-        ETag: `"${md5(hashes)}-${all.length}"`,
-        size: all.reduce((sum, { size }) => sum + size, 0),
-        LastModified: new Date(Date.now() + ahead),
+        ETag: `"${md5(hashes)}-${parts.length}"`,
+        size: parts.reduce((sum, { size }) => sum + size, 0),
+        LastModified: new Date(Date.now() + clockAhead),
       }
       store.objects.set(Key, object)
       store.parts = undefined
@@ -124,22 +127,23 @@ export async function smallStore(
   }
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const was = recordRequest(request, 0, seen)
-    response.setHeader('date', new Date(Date.now() + ahead).toUTCString())
+    const recorded = recordRequest(request, 0, seen)
+    response.setHeader('date', new Date(Date.now() + clockAhead).toUTCString())
     response.on('close', () => {
-      was.endedAt = performance.now()
-      was.answered = response.writableFinished
+      recorded.endedAt = performance.now()
+      recorded.answered = response.writableFinished
     })
     const body = await buffer(request)
-    was.length = body.length
-    was.complete = true
+    recorded.length = body.length
+    recorded.complete = true
     const { pathname, searchParams: query } = new URL(request.url ?? '/', endpoint)
-    const answer = answers[was.operation]
-    if (answer !== undefined && (await answer({ seen: was, request, response, body, query })) !== 'as usual') return
-    usual(was, decodeURIComponent(pathname.replace(/^\/[^/]*\/?/, '')), body, response)
+    const answer = answers[recorded.operation]
+    if (answer !== undefined && (await answer({ seen: recorded, request, response, body, query })) !== 'as usual')
+      return
+    answerAsUsual(recorded, decodeURIComponent(pathname.replace(/^\/[^/]*\/?/, '')), body, response)
   }
 
-  function usual(
+  function answerAsUsual(
     { operation, PartNumber = 0 }: RecordedRequest,
     Key: string,
     body: Buffer,
@@ -151,7 +155,7 @@ export async function smallStore(
     } else if (operation === 'PutObject') {
       response.writeHead(200, { etag: store.put(Key, body).ETag }).end()
     } else if (operation === 'HeadObject') {
-      head(store.objects.get(Key), response)
+      answerHead(store.objects.get(Key), response)
     } else if (operation === 'ListMultipartUploads') {
       xml(response, 200, '<ListMultipartUploadsResult><IsTruncated>false</IsTruncated></ListMultipartUploadsResult>')
     } else if (store.parts === undefined) {
@@ -175,11 +179,11 @@ export async function smallStore(
   return store
 }
 
-function head(object: SmallObject | undefined, response: ServerResponse): void {
+function answerHead(object: SmallObject | undefined, response: ServerResponse): void {
   if (object === undefined) response.writeHead(404).end()
   else {
     const { ETag: etag, size, LastModified, headers } = object
-    const about = { etag, 'content-length': size, 'last-modified': LastModified.toUTCString(), ...headers }
-    response.writeHead(200, about).end()
+    const answerHeaders = { etag, 'content-length': size, 'last-modified': LastModified.toUTCString(), ...headers }
+    response.writeHead(200, answerHeaders).end()
   }
 }

@@ -18,7 +18,7 @@ import {
 import { Client as Minio } from 'minio'
 import type { Test } from 'tap'
 
-/** The S3 that test/support/run.ts found. */
+/** The endpoint of the S3 under test, which test/support/run.ts has found or started. */
 export const endpoint = new URL(required('S3_ENDPOINT'))
 export const accessKeyId = required('AWS_ACCESS_KEY_ID')
 export const secretAccessKey = required('AWS_SECRET_ACCESS_KEY')
@@ -26,11 +26,12 @@ export const region = process.env.AWS_REGION ?? 'us-east-1'
 
 function required(name: string): string {
   const value = process.env[name]
-  if (value === undefined) throw new Error(`${name} is not set. Run the tests by npm test, which finds an S3 for them`)
+  if (value === undefined)
+    throw new Error(`${name} is not set. Run the tests with npm test, which finds an S3 for them`)
   return value
 }
 
-/** A client as a user would make it, destroyed with the test. */
+/** An SDK client for the S3 under test, destroyed when the test ends. */
 export function s3Client(t: Test, config: S3ClientConfig = {}): S3Client {
   const client = new S3Client({
     endpoint: endpoint.href,
@@ -50,7 +51,7 @@ const admin = new S3Client({
 
 let buckets = 0
 
-/** A bucket of the test's own. It ends with a look that no upload was left in it. */
+/** Makes a bucket, and removes it when the test ends. An upload that is left in it then fails the test. */
 export async function makeBucket(
   t: Pick<Test, 'teardown'>,
   options: Omit<CreateBucketCommandInput, 'Bucket'> = {},
@@ -58,19 +59,19 @@ export async function makeBucket(
   const Bucket = `test-${process.pid}-${Date.now().toString(36)}-${++buckets}`
   await admin.send(new CreateBucketCommand({ Bucket, ...options }))
   t.teardown(async () => {
-    const left = await unfinishedUploads(Bucket)
-    await empty(Bucket, options.ObjectLockEnabledForBucket === true)
-    if (left.length > 0) throw new Error(`uploads were left in ${Bucket}: ${JSON.stringify(left)}`)
+    const uploads = await unfinishedUploads(Bucket)
+    await removeBucket(Bucket, options.ObjectLockEnabledForBucket === true)
+    if (uploads.length > 0) throw new Error(`uploads were left in ${Bucket}: ${JSON.stringify(uploads)}`)
   })
   return Bucket
 }
 
-async function empty(Bucket: string, locked: boolean): Promise<void> {
+async function removeBucket(Bucket: string, locked: boolean): Promise<void> {
   for (;;) {
     const { Versions = [], DeleteMarkers = [] } = await admin.send(new ListObjectVersionsCommand({ Bucket }))
-    const all = [...Versions, ...DeleteMarkers]
-    if (all.length === 0) break
-    for (const { Key, VersionId } of all) {
+    const versions = [...Versions, ...DeleteMarkers]
+    if (versions.length === 0) break
+    for (const { Key, VersionId } of versions) {
       const version = VersionId === undefined || VersionId === 'null' ? {} : { VersionId }
       const bypass = locked ? { BypassGovernanceRetention: true } : {}
       await admin.send(new DeleteObjectCommand({ Bucket, Key, ...version, ...bypass }))
@@ -80,17 +81,19 @@ async function empty(Bucket: string, locked: boolean): Promise<void> {
 }
 
 /**
- * The unfinished uploads of a bucket, or of one key in it. MinIO lists those of a bucket from a cache, which keeps some
- * that are gone; so each is asked for.
+ * The unfinished uploads of a bucket, or of one key in it. MinIO lists the uploads of a bucket from a cache that may
+ * contain uploads which no longer exist, so ListParts checks each one.
  */
 export async function unfinishedUploads(Bucket: string, Key?: string): Promise<MultipartUpload[]> {
   const { Uploads = [] } = await admin.send(new ListMultipartUploadsCommand({ Bucket, Prefix: Key }))
-  const found: MultipartUpload[] = []
-  for (const one of Uploads) if ((Key ?? one.Key) === one.Key && (await isThere(Bucket, one))) found.push(one)
-  return found
+  const existing: MultipartUpload[] = []
+  for (const upload of Uploads) {
+    if ((Key ?? upload.Key) === upload.Key && (await exists(Bucket, upload))) existing.push(upload)
+  }
+  return existing
 }
 
-async function isThere(Bucket: string, { Key, UploadId }: MultipartUpload): Promise<boolean> {
+async function exists(Bucket: string, { Key, UploadId }: MultipartUpload): Promise<boolean> {
   try {
     await admin.send(new ListPartsCommand({ Bucket, Key, UploadId }))
     return true
@@ -100,21 +103,21 @@ async function isThere(Bucket: string, { Key, UploadId }: MultipartUpload): Prom
   }
 }
 
-/** Undefined where there is no such object. */
+/** HeadObject's answer; undefined if there is no such object. `parameters` are further parameters of HeadObject. */
 export async function head(
   Bucket: string,
   Key: string,
-  more: object = {},
+  parameters: object = {},
 ): Promise<HeadObjectCommandOutput | undefined> {
   try {
-    return await admin.send(new HeadObjectCommand({ Bucket, Key, ...more }))
+    return await admin.send(new HeadObjectCommand({ Bucket, Key, ...parameters }))
   } catch (error) {
     if ((error as Error).name === 'NotFound') return undefined
     throw error
   }
 }
 
-/** Another maker's client, so that ours is not judged by itself. */
+/** A client that does not use the AWS SDK: what the SDK wrote is checked by another implementation. */
 export const minio = new Minio({
   endPoint: endpoint.hostname,
   port: Number(endpoint.port) || (endpoint.protocol === 'https:' ? 443 : 80),
@@ -124,7 +127,7 @@ export const minio = new Minio({
   region,
 })
 
-/** The SHA-256 and the length of what is stored, as the other client reads it. */
+/** The SHA-256 and the size of an object, as the MinIO client reads it. */
 export async function stored(Bucket: string, Key: string): Promise<{ sha256: string; size: number }> {
   const hash = createHash('sha256')
   let size = 0
@@ -141,7 +144,7 @@ export async function read(Bucket: string, Key: string): Promise<Buffer> {
   return await buffer(await minio.getObject(Bucket, Key))
 }
 
-/** What a store can do, asked of the store itself: the tests run against more than one. */
+/** Whether the S3 under test is MinIO. The tests run against several stores, which differ in what they support. */
 export const isMinio = /minio/i.test(await serverName())
 
 async function serverName(): Promise<string> {

@@ -6,7 +6,10 @@ import {
 } from '@aws-sdk/client-s3'
 import { P } from './bytes.js'
 
-/** An upload of the key `k`, or another, with these parts, as another program may have left it. Its UploadId. */
+/**
+ * Starts an upload, of the key `k` unless `create` names another, stores these parts, and leaves it unfinished, as
+ * another program may have done. Returns the UploadId.
+ */
 export async function unfinishedUpload(
   client: S3Client,
   Bucket: string,
@@ -14,22 +17,22 @@ export async function unfinishedUpload(
   create: Partial<CreateMultipartUploadCommandInput> = { ChecksumAlgorithm: 'CRC32' },
 ): Promise<string> {
   const { ChecksumAlgorithm, Key = 'k' } = create
-  const place = { Bucket, Key }
-  const { UploadId = '' } = await client.send(new CreateMultipartUploadCommand({ ...create, ...place }))
+  const names = { Bucket, Key }
+  const { UploadId = '' } = await client.send(new CreateMultipartUploadCommand({ ...create, ...names }))
   await Promise.all(
     Object.entries(parts).map(([number, Body]) =>
-      client.send(new UploadPartCommand({ ...place, UploadId, PartNumber: Number(number), Body, ChecksumAlgorithm })),
+      client.send(new UploadPartCommand({ ...names, UploadId, PartNumber: Number(number), Body, ChecksumAlgorithm })),
     ),
   )
   return UploadId
 }
 
-/** What of these bytes is part n, with 5 MiB in each. */
+/** Part n of the data in parts of 5 MiB. */
 export function partOf(data: Buffer, n: number): Buffer {
   return data.subarray((n - 1) * P, n * P)
 }
 
-/** Some parts of these bytes, by their numbers. */
+/** The parts with these numbers of the data in parts of 5 MiB, by their numbers. */
 export function partsOf(data: Buffer, ...numbers: number[]): Record<number, Buffer> {
   return Object.fromEntries(numbers.map((n) => [n, partOf(data, n)]))
 }
