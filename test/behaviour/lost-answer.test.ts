@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { s3Writable } from '../../lib/index.js'
-import type { Stored } from '../support/assertions.js'
+import type { StoredObject } from '../support/assertions.js'
 import { bytes, MiB, multipartETag, P, sha256 } from '../support/bytes.js'
 import type { Fault } from '../support/faults.js'
 import type { RecordedRequest } from '../support/recorded-request.js'
@@ -18,7 +18,7 @@ const brokenOff = ({ operation }: RecordedRequest): Fault | undefined =>
   operation === COMPLETE ? { do: 'reset', after: 0 } : undefined
 
 /** An object of the same bytes in the same parts, made past the proxy. */
-async function identical(t: Test, { Bucket }: Scenario): Promise<Stored> {
+async function identical(t: Test, { Bucket }: Scenario): Promise<StoredObject> {
   await pipeline(source(), s3Writable({ client: s3Client(t), Bucket, Key: 'k', partSize: P }))
   return await stored(Bucket, 'k')
 }

@@ -10,12 +10,12 @@ import { createClient } from 'redis'
 import t from 'tap'
 import { nothingIsLeft } from '../support/assertions.js'
 import { bytes, MiB, sha256 } from '../support/bytes.js'
-import { has, runRecipe, startRecipe } from '../support/recipe.js'
+import { hasPrograms, runRecipe, startRecipe } from '../support/recipe.js'
 import { freePort } from '../support/servers.js'
 import { head, makeBucket, read, stored, unfinishedUploads } from '../support/store.js'
 
 t.test('ffmpeg: a video goes to S3 as it is made, and can be read there', async (t) => {
-  if (!has(t, 'ffmpeg', 'ffprobe')) return
+  if (!hasPrograms(t, 'ffmpeg', 'ffprobe')) return
   const Bucket = await makeBucket(t)
   const names = { webm: 'matroska,webm', mpegts: 'mpegts', mp4: 'mov,mp4,m4a,3gp,3g2,mj2' }
   const types = { webm: 'video/webm', mpegts: 'video/mp2t', mp4: 'video/mp4' }
@@ -45,7 +45,7 @@ t.test('ffmpeg: a video goes to S3 as it is made, and can be read there', async 
 })
 
 t.test('ffmpeg: one that is killed publishes nothing', async (t) => {
-  if (!has(t, 'ffmpeg')) return
+  if (!hasPrograms(t, 'ffmpeg')) return
   const Bucket = await makeBucket(t)
   const child = startRecipe('ffmpeg', ['testsrc=size=1280x720:rate=50', 'mpegts', Bucket, 'k'])
   while ((await unfinishedUploads(Bucket, 'k')).length === 0) await sleep(50)
@@ -56,7 +56,7 @@ t.test('ffmpeg: one that is killed publishes nothing', async (t) => {
 })
 
 t.test('redis-list: the pieces of a list become one object; from a list that changes meanwhile, nothing', async (t) => {
-  if (!has(t, 'redis-server')) return
+  if (!hasPrograms(t, 'redis-server')) return
   const Bucket = await makeBucket(t)
   const folder = mkdtempSync(join(tmpdir(), 's3-writable-redis-'))
   const port = await freePort()
@@ -90,7 +90,7 @@ t.test('redis-list: the pieces of a list become one object; from a list that cha
 })
 
 t.test('dump: a database, compressed on the way; one that cannot be read publishes nothing', async (t) => {
-  if (!has(t, 'sqlite3')) return
+  if (!hasPrograms(t, 'sqlite3')) return
   const Bucket = await makeBucket(t)
   const database = join(t.testdir(), 'db')
   const sql =

@@ -2,13 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { head, stored, unfinishedUploads } from './store.js'
 
-export interface Stored {
+export interface StoredObject {
   sha256: string
   size: number
 }
 
 /** After a failure the key is absent, or holds what it held before, now and a second later, and no upload is left. */
-export async function nothingIsLeft(t: Test, Bucket: string, Key: string, old?: Stored): Promise<void> {
+export async function nothingIsLeft(t: Test, Bucket: string, Key: string, old?: StoredObject): Promise<void> {
   for (const when of ['at once', 'a second later']) {
     if (old === undefined) t.notOk(await head(Bucket, Key), `there is no object, ${when}`)
     else t.same(await stored(Bucket, Key), old, `the old object is there, ${when}`)

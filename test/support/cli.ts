@@ -4,7 +4,7 @@ import { openSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import type { Ran } from './run-program.js'
+import type { ProgramResult } from './run-program.js'
 import { endpoint } from './store.js'
 
 /** The compiled command, as the package installs it. */
@@ -19,7 +19,7 @@ export const CLI =
   process.env.TAP_DISABLE_COVERAGE === '1' ? [process.execPath, BUILT] : [process.execPath, ...process.execArgv, MAIN]
 
 /** The exit code, signal and output of a command that has ended. */
-export interface Running extends Ran {
+export interface Running extends ProgramResult {
   signal: NodeJS.Signals | null
 }
 export interface Started {

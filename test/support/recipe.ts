@@ -38,7 +38,7 @@ export async function serveRecipe(t: Test, recipe: string, args: string[]): Prom
 }
 
 /** Whether these programs are there; where one is not, the test says so. */
-export function has(t: Test, ...programs: string[]): boolean {
+export function hasPrograms(t: Test, ...programs: string[]): boolean {
   const missing = programs.find((program) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0)
   if (missing !== undefined) t.comment(`left out: there is no ${missing} on this machine`)
   return missing === undefined

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
 import { endpoint } from './store.js'
 
-export interface Ran {
+export interface ProgramResult {
   code: number | null
   stdout: string
   stderr: string
@@ -23,7 +23,7 @@ export async function runProgram(
   args: string[],
   env: NodeJS.ProcessEnv = {},
   cwd = '.',
-): Promise<Ran> {
+): Promise<ProgramResult> {
   const child = spawn(process.execPath, ['--import', 'tsx', program, ...args], {
     cwd,
     env: { ...plainEnv, ...env },

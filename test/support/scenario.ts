@@ -2,7 +2,7 @@ import { pipeline } from 'node:stream/promises'
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
 import type { Test } from 'tap'
 import { type S3Writable, type S3WritableError, type S3WritableOptions, s3Writable } from '../../lib/index.js'
-import { failureOf, nothingIsLeft, type Stored } from './assertions.js'
+import { failureOf, nothingIsLeft, type StoredObject } from './assertions.js'
 import { MiB, P, zeros } from './bytes.js'
 import { type FaultProxy, faultProxy, type ProxyOptions } from './fault-proxy.js'
 import type { Fault } from './faults.js'
@@ -18,7 +18,7 @@ export interface Scenario {
   /** A stream to the key `k`, in parts of 5 MiB where nothing else is said. */
   upload: (options?: Partial<S3WritableOptions>) => S3Writable
   /** The promise fails as expected, and then all holds that must hold after a failure. Gives the failure back. */
-  fails: (promise: Promise<unknown>, expected: object, old?: Stored) => Promise<Error>
+  fails: (promise: Promise<unknown>, expected: object, old?: StoredObject) => Promise<Error>
 }
 
 export async function scenario(t: Test, options: ProxyOptions & { config?: S3ClientConfig } = {}): Promise<Scenario> {
