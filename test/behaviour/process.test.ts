@@ -13,25 +13,27 @@ import { endpoint, head, makeBucket, s3Client, unfinishedUploads } from '../supp
 
 const PROGRAM = join(import.meta.dirname, '../support/programs/upload-and-exit.ts')
 
-/** How the stream of such a process ended. The process must have ended well, and by itself. */
-async function ending(
+/**
+ * Runs one scenario of the program, and asserts that the process ended by itself, with 0 and no timer of the library.
+ */
+async function runScenario(
   t: Test,
-  what: string,
+  name: string,
   fault: (seen: RecordedRequest) => Fault | undefined = () => undefined,
 ): Promise<{ ended: string; Bucket: string }> {
   const proxy = await faultProxy(t, { fault })
   const Bucket = await makeBucket(t)
   const env = { NODE_OPTIONS: '--unhandled-rejections=strict' }
-  const { code, stdout, stderr } = await runProgram(PROGRAM, [what, proxy.url, Bucket], env)
+  const { code, stdout, stderr } = await runProgram(PROGRAM, [name, proxy.url, Bucket], env)
   t.equal(code, 0, stderr)
-  const { ended, timers, left } = JSON.parse(stdout) as { ended: string; timers: number; left: number }
-  if (what === 'nothing happens') t.ok(timers > 0, 'timers are seen')
-  t.equal(left, 0, 'no timer of the library is left')
+  const { ended, timers, active } = JSON.parse(stdout) as { ended: string; timers: number; active: number }
+  if (name === 'nothing fails') t.ok(timers > 0, 'the program records the timers of the library')
+  t.equal(active, 0, 'no timer of the library is active')
   return { ended, Bucket }
 }
 
 t.test('a process that uploads ends by itself', async (t) => {
-  const { ended, Bucket } = await ending(t, 'nothing happens')
+  const { ended, Bucket } = await runScenario(t, 'nothing fails')
   t.equal(ended, 'finished')
   t.ok(await head(Bucket, 'k'))
 })
@@ -40,61 +42,61 @@ const FAILURES: Record<string, RegExp> = {
   'the producer throws': /^the producer threw$/,
   'beforeComplete rejects': /^beforeComplete rejected$/,
   'the client throws at once': /CreateMultipartUpload failed\. Error: the client threw$/,
-  'it is destroyed during Create': /^destroyed$/,
-  'it is destroyed at 6 MiB': /^too large$/,
-  'nobody hears of it': /^destroyed$/,
+  'the stream is destroyed during Create': /^destroyed$/,
+  'the stream is destroyed at 6 MiB': /^too large$/,
+  'done() is called and its rejection is not handled': /^destroyed$/,
 }
 
-for (const [what, message] of Object.entries(FAILURES)) {
-  t.test(`where ${what}, the process goes on, ends by itself, and leaves nothing`, async (t) => {
-    const { ended, Bucket } = await ending(t, what)
+for (const [name, message] of Object.entries(FAILURES)) {
+  t.test(`if ${name}, the process does not crash, ends by itself, and leaves nothing`, async (t) => {
+    const { ended, Bucket } = await runScenario(t, name)
     t.match(ended, message)
     await nothingIsLeft(t, Bucket, 'k')
   })
 }
 
 t.test(
-  'where the client is destroyed in the middle, the process goes on, and the object is whole or absent',
+  'if the client is destroyed during the upload, the process does not crash, and the object is complete or absent',
   async (t) => {
-    const { ended, Bucket } = await ending(t, 'the client is destroyed')
+    const { ended, Bucket } = await runScenario(t, 'the client is destroyed')
     if (ended === 'finished') t.ok(await head(Bucket, 'k'))
     else await nothingIsLeft(t, Bucket, 'k')
   },
 )
 
-t.test('where a part fails while nobody writes, and Abort fails too, the process goes on', async (t) => {
-  const { ended, Bucket } = await ending(t, 'a part fails while nobody writes', ({ operation }) =>
+t.test('if a part fails while the producer is idle, and Abort fails too, the process does not crash', async (t) => {
+  const { ended, Bucket } = await runScenario(t, 'a part fails while the producer is idle', ({ operation }) =>
     /UploadPart|AbortMultipartUpload/.test(operation) ? denied : undefined,
   )
   t.match(ended, /UploadPart 1 failed\. AccessDenied/)
-  await remove(t, Bucket)
+  await removeLeftUpload(t, Bucket)
 })
 
-t.test('where it is destroyed without an error, nobody listens and Abort fails, the process goes on', async (t) => {
-  const { ended, Bucket } = await ending(t, 'nobody listens', ({ operation }) =>
+t.test('a failed Abort of a stream without an error listener is a warning and no crash', async (t) => {
+  const { ended, Bucket } = await runScenario(t, 'the stream has no error listener', ({ operation }) =>
     operation === 'AbortMultipartUpload' ? denied : undefined,
   )
   t.match(ended, /may be left\. AccessDenied/)
-  await remove(t, Bucket)
+  await removeLeftUpload(t, Bucket)
 })
 
-t.test('a process that is killed leaves one upload, which is listed by its UploadId', async (t) => {
+t.test('a process that is killed leaves one unfinished upload, which S3 lists by its UploadId', async (t) => {
   const Bucket = await makeBucket(t)
-  const args = ['--import', 'tsx', PROGRAM, 'it is killed', endpoint.href, Bucket]
+  const args = ['--import', 'tsx', PROGRAM, 'the process is killed', endpoint.href, Bucket]
   const child = spawn(process.execPath, args, { env: plainEnv, stdio: ['ignore', 'pipe', 'inherit'] })
   const [UploadId] = (await once(createInterface(child.stdout), 'line')) as [string]
   child.kill('SIGKILL')
   await once(child, 'close')
   t.notOk(await head(Bucket, 'k'))
   t.match(await unfinishedUploads(Bucket), [{ Key: 'k', UploadId }])
-  await remove(t, Bucket)
+  await removeLeftUpload(t, Bucket)
 })
 
-/** What the test could not but leave. */
-async function remove(t: Test, Bucket: string): Promise<void> {
-  const left = await unfinishedUploads(Bucket)
-  t.equal(left.length, 1)
-  for (const { Key, UploadId } of left) {
+/** Asserts that the bucket has one unfinished upload, and removes it. */
+async function removeLeftUpload(t: Test, Bucket: string): Promise<void> {
+  const uploads = await unfinishedUploads(Bucket)
+  t.equal(uploads.length, 1)
+  for (const { Key, UploadId } of uploads) {
     await s3Client(t).send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }))
   }
 }

@@ -3,10 +3,12 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
 setFlagsFromString('--expose-gc')
+/** Runs V8's garbage collector. */
 export const gc: () => void = runInNewContext('gc')
 
-/** Bytes of array buffers, parts among them, that something holds now. */
+/** The bytes of all array buffers, among them the part buffers, that are still referenced. */
 export async function heldBytes(): Promise<number> {
+  // V8 frees array buffers some time after a collection, so the lowest of three readings counts.
   let least = Number.POSITIVE_INFINITY
   for (let round = 0; round < 3; round++) {
     gc()
@@ -17,8 +19,9 @@ export async function heldBytes(): Promise<number> {
 }
 
 /**
- * How many more bytes are held than `before`, once that is less than `limit`. What is let go of is collected a while
- * later, after more than one collection; what still is held after some seconds is not let go of.
+ * By how many bytes `heldBytes` has grown since it was `before`. Returns as soon as that is less than `limit`, and
+ * after 30 rounds of collections otherwise: V8 may need several collections to free a buffer that is no longer
+ * referenced.
  */
 export async function heldBytesSince(before: number, limit: number): Promise<number> {
   for (let round = 1; ; round++) {

@@ -8,27 +8,27 @@ import { s3Env } from './run-program.js'
 
 const RECIPES = join(import.meta.dirname, '../recipes')
 
-/** A recipe as a process of its own, with the S3 under test as its environment's. */
-export function startRecipe(recipe: string, args: string[], more: NodeJS.ProcessEnv = {}): ChildProcess {
-  const env = { ...s3Env, ...more }
+/** Starts a recipe in a process of its own whose environment names the S3 under test. */
+export function startRecipe(recipe: string, args: string[], extraEnv: NodeJS.ProcessEnv = {}): ChildProcess {
+  const env = { ...s3Env, ...extraEnv }
   return spawn(process.execPath, ['--import', 'tsx', join(RECIPES, `${recipe}.ts`), ...args], { env, stdio: 'pipe' })
 }
 
-/** Runs a recipe to its end. */
+/** Runs a recipe with `input` on its standard input, and resolves when the process has ended. */
 export async function runRecipe(
   recipe: string,
   args: string[],
   input: Uint8Array | string = '',
-  more: NodeJS.ProcessEnv = {},
+  extraEnv: NodeJS.ProcessEnv = {},
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = startRecipe(recipe, args, more)
+  const child = startRecipe(recipe, args, extraEnv)
   child.stdin?.on('error', () => {}).end(input)
-  const all = [child.stdout, child.stderr].map((one) => text(one as Readable))
-  const [[code], stdout = '', stderr = ''] = await Promise.all([once(child, 'exit'), ...all])
+  const outputs = [child.stdout, child.stderr].map((output) => text(output as Readable))
+  const [[code], stdout = '', stderr = ''] = await Promise.all([once(child, 'exit'), ...outputs])
   return { code, stdout, stderr }
 }
 
-/** A recipe that serves HTTP, ended with the test. Gives its address. */
+/** Starts a recipe that serves HTTP, and ends it with the test. Resolves with its URL. */
 export async function serveRecipe(t: Test, recipe: string, args: string[]): Promise<string> {
   const child = startRecipe(recipe, args)
   child.stderr?.pipe(process.stderr)
@@ -37,9 +37,9 @@ export async function serveRecipe(t: Test, recipe: string, args: string[]): Prom
   return `http://127.0.0.1:${String(port).trim()}`
 }
 
-/** Whether these programs are there; where one is not, the test says so. */
+/** Whether these programs are installed. If one is missing, a comment in the test's output names it. */
 export function hasPrograms(t: Test, ...programs: string[]): boolean {
   const missing = programs.find((program) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0)
-  if (missing !== undefined) t.comment(`left out: there is no ${missing} on this machine`)
+  if (missing !== undefined) t.comment(`left out: ${missing} is not installed`)
   return missing === undefined
 }

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
 import { endpoint } from './store.js'
 
+/** The exit code and the output of a program that has ended. */
 export interface ProgramResult {
   code: number | null
   stdout: string
@@ -9,15 +10,15 @@ export interface ProgramResult {
 }
 
 /**
- * Without tap's own loader and coverage, which are not the user's and take memory. They are named, as undefined: Node hands
- * NODE_V8_COVERAGE on to a child whose environment does not name it, and what the child loads would be counted as another
- * file of the same name.
+ * An environment without tap's loader and coverage, which a user does not have and which take memory. Both variables
+ * are set to undefined instead of left out, because Node passes NODE_V8_COVERAGE on to a child whose environment does
+ * not have it, and the built files that the child loads would then be added to the coverage.
  */
 export const plainEnv: NodeJS.ProcessEnv = { ...process.env, NODE_OPTIONS: undefined, NODE_V8_COVERAGE: undefined }
-/** The same, with the S3 under test for any program of the SDK. */
+/** `plainEnv` with the endpoint of the S3 under test, which the SDK's clients read from AWS_ENDPOINT_URL. */
 export const s3Env: NodeJS.ProcessEnv = { ...plainEnv, NODE_NO_WARNINGS: '1', AWS_ENDPOINT_URL: endpoint.href }
 
-/** Runs a TypeScript program as `tsx` does, to its end. */
+/** Runs a TypeScript program under tsx, and resolves when it has ended. */
 export async function runProgram(
   program: string,
   args: string[],

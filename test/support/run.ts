@@ -1,6 +1,6 @@
 /**
- * `npm test`: finds or starts one S3, runs tap against it with whatever arguments came, and ends the S3 again. With
- * `--program FILE` it runs that program in tap's place. Both read the environment made here; nothing else is shared.
+ * `npm test`: finds or starts one S3, runs tap with the given arguments, and stops the S3 that it started. With
+ * `--program FILE` it runs that program instead of tap. Both find the S3 by environment variables that are set here.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -36,7 +36,7 @@ async function run(...env: NodeJS.ProcessEnv[]): Promise<number> {
     stdio: 'inherit',
     env: Object.assign({}, process.env, ...env),
   })
-  // tap hears Ctrl-C from the terminal itself; here it is only waited for, so that the server ends after it.
+  // The terminal sends Ctrl-C to tap too. Ignoring it here keeps the server running until tap has ended.
   process.on('SIGINT', () => {})
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal))
   return await new Promise((resolve, reject) => {

@@ -10,60 +10,68 @@ import { heldBytes, heldBytesSince } from './memory.js'
 import type { RecordedRequest } from './recorded-request.js'
 import { head, makeBucket, s3Client } from './store.js'
 
-/** A bucket, the proxy in front of it, and a client that goes through it. */
+/** A bucket, a proxy in front of the S3 under test, and a client whose requests go through the proxy. */
 export interface Scenario {
   proxy: FaultProxy
   client: S3Client
   Bucket: string
-  /** A stream to the key `k`, in parts of 5 MiB where nothing else is said. */
+  /** Makes a stream to the key `k` with parts of 5 MiB, unless the options say otherwise. */
   upload: (options?: Partial<S3WritableOptions>) => S3Writable
-  /** The promise fails as expected, and then all holds that must hold after a failure. Gives the failure back. */
+  /**
+   * Asserts that the promise rejects as expected, that no object, upload or memory is left, and that no stream has a
+   * result. Resolves with the error. `old` is the object that the key had before.
+   */
   fails: (promise: Promise<unknown>, expected: object, old?: StoredObject) => Promise<Error>
 }
 
+/** Makes a bucket, a proxy and a client for one test. */
 export async function scenario(t: Test, options: ProxyOptions & { config?: S3ClientConfig } = {}): Promise<Scenario> {
   const before = await heldBytes()
-  const { config, ...proxied } = options
-  const proxy = await faultProxy(t, proxied)
+  const { config, ...proxyOptions } = options
+  const proxy = await faultProxy(t, proxyOptions)
   const client = s3Client(t, { endpoint: proxy.url, maxAttempts: 2, ...config })
   const Bucket = await makeBucket(t)
-  const made: S3Writable[] = []
+  const uploads: S3Writable[] = []
   return {
     proxy,
     client,
     Bucket,
     upload: (options) => {
       const upload = s3Writable({ client, Bucket, Key: 'k', partSize: P, ...options } as S3WritableOptions)
-      made.push(upload)
+      uploads.push(upload)
       return upload
     },
     fails: async (promise, expected, old) => {
       const error = await failureOf(promise)
-      if (expected instanceof Error) t.equal(error, expected, 'the very same error')
+      if (expected instanceof Error) t.equal(error, expected, 'the error is the same object')
       else t.match(error, expected)
       t.same(Object.keys(error).includes('cleanupError'), false, 'the clean-up did not fail')
-      for (const upload of made) t.equal(upload.result, undefined)
+      for (const upload of uploads) t.equal(upload.result, undefined)
       await nothingIsLeft(t, Bucket, 'k', old)
-      // A connection that is kept for the next request holds the last one.
+      // A kept-alive connection references its last request, and with it the body.
       client.destroy()
       const more = await heldBytesSince(before, P)
-      t.ok(more < P, `no part's memory is held, of ${made.length} streams and their errors: ${more} bytes`)
+      t.ok(more < P, `${uploads.length} streams and their errors hold no part's memory: ${more} bytes`)
       return error
     },
   }
 }
 
+/** A promise that never settles. */
 export const never = new Promise<never>(() => {})
+
+/** A fault that holds every request of the operation and never passes it on. */
 export const holdForever =
   (operation: string) =>
   (seen: RecordedRequest): Fault | undefined =>
     seen.operation === operation ? { do: 'hold', until: never } : undefined
 
-/** One stream on its way through a proxy with a fault. */
+/** One stream, and the proxy that injects faults into its requests. */
 export interface StreamWithFault extends Pick<Scenario, 'proxy' | 'Bucket'> {
   upload: S3Writable
 }
 
+/** Makes a stream whose requests go through a proxy with the given fault. */
 export async function streamWithFault(
   t: Test,
   fault: (seen: RecordedRequest) => Fault | undefined = () => undefined,
@@ -73,11 +81,12 @@ export async function streamWithFault(
   return { upload: upload(options), proxy, Bucket }
 }
 
+/** Resolves once S3 has acknowledged `size` bytes of the stream. */
 export async function untilAcknowledged(upload: S3Writable, size: number): Promise<void> {
   while (upload.bytesUploaded < size) await new Promise((resolve) => upload.once('progress', resolve))
 }
 
-/** A large upload on which one operation always fails. */
+/** Runs a multipart upload that the fault makes fail, and asserts that it made no object. */
 export async function failedUpload(t: Test, fault: (seen: RecordedRequest) => Fault | undefined) {
   const all = await streamWithFault(t, fault)
   const error = (await failureOf(pipeline(zeros(12 * MiB), all.upload))) as S3WritableError

@@ -1,6 +1,6 @@
 /**
- * A process that uploads, meets what its first argument names, and ends by itself: it prints how the stream ended, and
- * what is still active then. Run with `--unhandled-rejections=strict`.
+ * Runs the scenario that its first argument names, prints how the stream ended and how many timers of the library are
+ * still active, and does not call `process.exit`. The test runs it with `--unhandled-rejections=strict`.
  */
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
@@ -9,18 +9,18 @@ import { S3Client } from '@aws-sdk/client-s3'
 import { type S3Writable, type S3WritableOptions, s3Writable } from 's3-writable'
 import { bytes, MiB, P } from '../bytes.js'
 
-/** Its folder, as built, or as its source map says. */
+/** Matches a stack frame of the library: its built file, or the source file that the source map names. */
 const LIBRARY = /\/(dist|lib)\/([a-z]+\/)?[a-z0-9-]+\.[jt]s/
 const timers: NodeJS.Timeout[] = []
-const { setTimeout: set } = globalThis
-/** The SDK leaves timers of its own for a moment; here are those that the library under test has set. */
-globalThis.setTimeout = Object.assign((...args: Parameters<typeof set>) => {
-  const timer = set(...args)
+const { setTimeout: originalSetTimeout } = globalThis
+/** Collects only the timers that the library set, because the SDK leaves timers of its own for a moment. */
+globalThis.setTimeout = Object.assign((...args: Parameters<typeof originalSetTimeout>) => {
+  const timer = originalSetTimeout(...args)
   if (LIBRARY.test(new Error().stack?.split('\n')[2] ?? '')) timers.push(timer)
   return timer
-}, set)
+}, originalSetTimeout)
 
-const [what = '', endpoint = '', Bucket = ''] = process.argv.slice(2)
+const [scenarioName = '', endpoint = '', Bucket = ''] = process.argv.slice(2)
 const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, maxAttempts: 1 })
 let closed: Promise<unknown> | undefined
 const upload = (options: Partial<S3WritableOptions> = {}): S3Writable => {
@@ -29,18 +29,19 @@ const upload = (options: Partial<S3WritableOptions> = {}): S3Writable => {
   return stream
 }
 
-/** Some parts, and then whatever happens. */
-async function* source(happens: () => unknown = () => {}): AsyncGenerator<Buffer> {
+/** Yields two parts, runs `interrupt`, and yields a third part. */
+async function* source(interrupt: () => unknown = () => {}): AsyncGenerator<Buffer> {
   yield bytes(P + 1)
   yield bytes(P)
-  await happens()
+  await interrupt()
   yield bytes(P)
 }
 
-const open = new Readable({ read() {} })
+/** A source that never ends. */
+const endless = new Readable({ read() {} })
 
 const SCENARIOS: Record<string, () => Promise<unknown>> = {
-  'nothing happens': () => pipeline(source(), upload()),
+  'nothing fails': () => pipeline(source(), upload()),
   'the producer throws': () =>
     pipeline(
       source(() => {
@@ -56,7 +57,7 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
     }
     return pipeline(source(), upload({ client: { config: {}, send } }))
   },
-  // Not before Create has answered: an upload that S3 never named to us cannot be removed.
+  // The client is destroyed only after Create was answered: without the UploadId the upload could not be removed.
   'the client is destroyed': () => {
     const stream = upload()
     const created = once(stream, 'upload')
@@ -68,27 +69,27 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
       stream,
     )
   },
-  'a part fails while nobody writes': () => {
+  'a part fails while the producer is idle': () => {
     const stream = upload()
-    open.push(bytes(P + 1))
-    return pipeline(open, stream)
+    endless.push(bytes(P + 1))
+    return pipeline(endless, stream)
   },
-  'it is destroyed during Create': async () => {
+  'the stream is destroyed during Create': async () => {
     const stream = upload()
     stream.on('error', () => {})
     stream.write(bytes(P + 1))
     setImmediate(() => stream.destroy(new Error('destroyed')))
     await stream.done()
   },
-  'it is destroyed at 6 MiB': async () => {
+  'the stream is destroyed at 6 MiB': async () => {
     const stream = upload()
-    const sent = pipeline(open, stream)
-    open.push(bytes(6 * MiB))
+    const ended = pipeline(endless, stream)
+    endless.push(bytes(6 * MiB))
     await once(stream, 'progress')
-    open.destroy(new Error('too large'))
-    await sent
+    endless.destroy(new Error('too large'))
+    await ended
   },
-  'nobody hears of it': async () => {
+  'done() is called and its rejection is not handled': async () => {
     const stream = upload()
     stream.on('error', () => {})
     void stream.done()
@@ -97,7 +98,7 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
     await new Promise((resolve) => stream.on('close', resolve))
     throw stream.errored
   },
-  'nobody listens': async () => {
+  'the stream has no error listener': async () => {
     const warnings: Error[] = []
     process.on('warning', (warning) => 'Bucket' in warning && warnings.push(warning))
     const stream = upload()
@@ -107,23 +108,23 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
     await closed
     throw warnings[0]
   },
-  'it is killed': async () => {
+  'the process is killed': async () => {
     const stream = upload()
-    open.push(bytes(P + 1))
+    endless.push(bytes(P + 1))
     stream.on('progress', ({ parts }) => parts > 0 && console.log(stream.UploadId))
-    // The connection is idle then, and nothing else would keep the process.
+    // An idle connection does not keep the process alive.
     setInterval(() => {}, 1000)
-    await pipeline(open, stream)
+    await pipeline(endless, stream)
   },
 }
 
-const scenario = SCENARIOS[what]
-if (scenario === undefined) throw new Error(`no such scenario: ${what}`)
+const scenario = SCENARIOS[scenarioName]
+if (scenario === undefined) throw new Error(`no such scenario: ${scenarioName}`)
 const ended = await scenario().then(
   () => 'finished',
   (error: Error) => error.message,
 )
 // pipeline does not wait for its destination to close when the source fails.
 await closed
-const left = timers.filter((timer) => !(timer as unknown as { _destroyed: boolean })._destroyed)
-console.log(JSON.stringify({ ended, timers: timers.length, left: left.length }))
+const active = timers.filter((timer) => !(timer as unknown as { _destroyed: boolean })._destroyed)
+console.log(JSON.stringify({ ended, timers: timers.length, active: active.length }))

@@ -1,7 +1,7 @@
 /**
- * A process of its own that uploads one GiB to the S3 at the given URL and prints the memory that it took, over what the
- * process had before: tsx keeps some MiB of array buffers on some versions of Node.
- * The source fills one and the same buffer again after each callback, so it adds nothing of its own.
+ * Uploads 1 GiB to the S3 at the given URL and prints by how much the process's memory grew at most. Only the growth
+ * counts, because tsx keeps some MiB of array buffers on some versions of Node. The source reuses one buffer after each
+ * write callback, so it adds no memory.
  */
 import { once } from 'node:events'
 import { setFlagsFromString } from 'node:v8'
@@ -12,19 +12,19 @@ import { KiB, MiB } from '../bytes.js'
 
 const [endpoint = '', Bucket = '', partSize = '', concurrency = ''] = process.argv.slice(2)
 const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true })
-const send = async (Key: string, size: number, look: () => void): Promise<void> => {
+const send = async (Key: string, size: number, onWritten: () => void): Promise<void> => {
   const upload = s3Writable({ client, Bucket, Key, partSize: Number(partSize), concurrency: Number(concurrency) })
   const buffer = Buffer.alloc(64 * KiB)
   for (let at = 0; at < size; at += buffer.length) {
     buffer.fill(at / buffer.length)
     await new Promise<void>((resolve, reject) => upload.write(buffer, (error) => (error ? reject(error) : resolve())))
-    look()
+    onWritten()
   }
   upload.end()
   await once(upload, 'finish')
 }
 
-// The SDK loads much of itself at the first request.
+// The first request makes the SDK load many modules, which are not to be counted.
 await send('warm', KiB, () => {})
 setFlagsFromString('--expose-gc')
 runInNewContext('gc')()

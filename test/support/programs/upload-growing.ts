@@ -1,7 +1,11 @@
 /**
- * A process of its own that uploads 170 MiB in parts of 5 MiB that grow, and prints for each part how many bytes of array
- * buffers were held at most while it came, over what the process had before. What nobody holds any more is collected
- * first: outgrown buffers are not used again, and Node collects them some time later.
+ * Uploads 170 MiB in parts that grow from 5 MiB on. Prints, for each part, by how many bytes the referenced array
+ * buffers had grown at most while the part was written. The program collects garbage before each measurement, because
+ * the stream drops part buffers that have become too small, and V8 frees them only some time later.
+@@ test/behaviour/process.test.ts
+with 0 and no timer
+=>
+with code 0 and without a timer
  */
 import { once } from 'node:events'
 import { S3Client } from '@aws-sdk/client-s3'
@@ -12,17 +16,17 @@ import { heldBytes } from '../memory.js'
 const [endpoint = '', Bucket = '', maxParts = ''] = process.argv.slice(2)
 const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true })
 const chunk = Buffer.alloc(64 * KiB)
-const send = async (Key: string, size: number, look: (at: number) => Promise<void>): Promise<void> => {
+const send = async (Key: string, size: number, onWritten: (at: number) => Promise<void>): Promise<void> => {
   const upload = s3Writable({ client, Bucket, Key, partSize: P, maxParts: Number(maxParts) })
   for (let at = 0; at < size; at += chunk.length) {
     await new Promise<void>((resolve, reject) => upload.write(chunk, (error) => (error ? reject(error) : resolve())))
-    await look(at)
+    await onWritten(at)
   }
   upload.end()
   await once(upload, 'finish')
 }
 
-// The SDK loads much of itself at the first request.
+// The first request makes the SDK load many modules, which are not to be counted.
 await send('warm', KiB, async () => {})
 const before = await heldBytes()
 const ends = [1, 2, 3, 4, 6, 10, 18, 34].map((parts) => parts * P)

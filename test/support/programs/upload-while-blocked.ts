@@ -1,19 +1,20 @@
 /**
- * A process that uploads, and whose event loop stands still for longer than `stallTimeout` once its requests are on their
- * way: it blocks it itself, or says that whoever started it may stop it. Prints how often each request was sent.
+ * Uploads while its event loop stands still for longer than `stallTimeout` with requests in flight. With `blocked` it
+ * blocks the loop itself; otherwise it prints a line for each request, on which the test stops the process. At the end
+ * it prints how often each request was sent.
  */
 import { S3Client } from '@aws-sdk/client-s3'
 import { s3Writable } from 's3-writable'
 import { MiB, P } from '../bytes.js'
 
-const [how, Bucket = ''] = process.argv.slice(2)
+const [mode, Bucket = ''] = process.argv.slice(2)
 const client = new S3Client({ region: 'us-east-1', forcePathStyle: true })
 const sent: Record<string, number> = {}
 const { send } = client
 client.send = ((command: object, ...rest: unknown[]) => {
   const { name } = command.constructor
   sent[name] = (sent[name] ?? 0) + 1
-  setTimeout(how === 'blocked' ? block : () => console.log(`sent ${name}`), 5)
+  setTimeout(mode === 'blocked' ? block : () => console.log(`sent ${name}`), 5)
   return Reflect.apply(send, client, [command, ...rest])
 }) as typeof send
 

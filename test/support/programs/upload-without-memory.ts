@@ -1,6 +1,6 @@
 /**
- * A process of its own that may take no more memory than it has and 2 GiB, and is to send parts of a size that is
- * larger. Prints what the stream fails with.
+ * Limits its own address space to 2 GiB more than it uses, uploads with a `partSize` that may be larger than that, and
+ * prints the code and the message of the stream's error.
  */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -11,11 +11,11 @@ import { KiB, MiB, zeros } from '../bytes.js'
 
 const [Bucket = '', partSize = ''] = process.argv.slice(2)
 const client = new S3Client({ region: 'us-east-1', forcePathStyle: true })
-// What Node and the SDK load at the first request takes memory too.
+// Node and the SDK load modules at the first request. They must be in memory before the limit is set.
 await pipeline(zeros(KiB), s3Writable({ client, Bucket, Key: 'warm' }))
 const upload = s3Writable({ client, Bucket, Key: 'k', partSize: Number(partSize) })
-const taken = Number(/^VmSize:\s*(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * KiB
-execFileSync('prlimit', [`--pid=${process.pid}`, `--as=${taken + 2048 * MiB}`])
+const inUse = Number(/^VmSize:\s*(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * KiB
+execFileSync('prlimit', [`--pid=${process.pid}`, `--as=${inUse + 2048 * MiB}`])
 try {
   await pipeline(zeros(8 * MiB), upload)
 } catch (error) {
