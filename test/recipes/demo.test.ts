@@ -7,7 +7,7 @@ import { endpoint } from '../support/store.js'
 const DEMO = join(import.meta.dirname, 'demo.ts')
 const ROOT = join(import.meta.dirname, '../..')
 
-t.test('the demo needs nothing but Node: it brings an S3 of its own', async (t) => {
+t.test('without S3_ENDPOINT the demo starts an S3 server of its own', async (t) => {
   const { code, stdout } = await runProgram(DEMO, [], { S3_ENDPOINT: '' })
   t.equal(code, 0)
   t.match(stdout, /s3rver/)
@@ -16,14 +16,14 @@ t.test('the demo needs nothing but Node: it brings an S3 of its own', async (t) 
   t.match(stdout, /^written: (\d+ bytes, SHA-256 [0-9a-f]{64})\nread: {4}\1\nThey are the same\.$/m)
 })
 
-t.test('the demo uses the S3 at S3_ENDPOINT', async (t) => {
+t.test('with S3_ENDPOINT the demo uses that S3', async (t) => {
   const { code, stdout } = await runProgram(DEMO, [join(ROOT, 'lib')])
   t.equal(code, 0)
   t.ok(stdout.includes(endpoint.origin))
   t.match(stdout, /They are the same/)
 })
 
-t.test('the demo fails where what it reads back is not what it wrote', async (t) => {
+t.test('the demo fails if it reads back other bytes than it wrote', async (t) => {
   const proxy = await faultProxy(t, {
     fault: ({ operation }) => (operation === 'GetObject' ? { do: 'answer', status: 200, body: 'other' } : undefined),
   })
@@ -33,7 +33,7 @@ t.test('the demo fails where what it reads back is not what it wrote', async (t)
   t.match(stdout, /THEY DIFFER/)
 })
 
-t.test('the demo fails where tar does, and publishes nothing', async (t) => {
+t.test('the demo fails if tar fails, and makes no object', async (t) => {
   const proxy = await faultProxy(t)
   const { code, stderr } = await runProgram(DEMO, [join(ROOT, 'no such folder')], { S3_ENDPOINT: proxy.url })
   t.equal(code, 1)

@@ -1,7 +1,7 @@
 /**
- * `npm run demo [-- FOLDER]`: tar's archive of node_modules, or of FOLDER, goes through the stream into an S3, is read
- * back and compared. The S3 is the one at S3_ENDPOINT, with the usual AWS_* variables; else one in this process, which
- * is slow and forgets, but needs nothing to be installed.
+ * `npm run demo [-- FOLDER]`: uploads a tar archive of node_modules, or of FOLDER, reads it back and compares. It uses
+ * the S3 at S3_ENDPOINT, with the usual AWS_* variables. Without S3_ENDPOINT it starts an S3 server in this process,
+ * which is slow and removes its objects at the end, but needs nothing to be installed.
  */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -71,36 +71,36 @@ async function upload(): Promise<{ written: Digest; result: S3WritableResult }> 
     Bucket,
     Key,
     ContentType: 'application/x-tar',
-    // The end of a pipe does not tell whether its producer got to its end.
+    // When a child process crashes, its stdout simply ends, as on success. Check the exit code in `beforeComplete`.
     beforeComplete: async () => {
       const [code, signal] = await closed
       if (code !== 0) throw new Error(`tar ended with ${signal ?? `code ${code}`}`)
     },
   })
-  let shown = 0
+  let shownParts = 0
   upload.on('progress', ({ sent, loaded, parts }) => {
-    if (parts === shown) return
-    shown = parts
+    if (parts === shownParts) return
+    shownParts = parts
     console.log(`part ${String(parts).padStart(3)} stored: ${inMiB(loaded)} of ${inMiB(sent)} sent`)
   })
   const digest = digester()
-  await pipeline(tar.stdout, digest.through, upload)
+  await pipeline(tar.stdout, digest.passThrough, upload)
   return { written: digest.end(), result: await upload.done() }
 }
 
 async function readBack(): Promise<Digest> {
   const { Body } = await client.send(new GetObjectCommand({ Bucket, Key }))
   const digest = digester()
-  for await (const _ of digest.through(Body as Readable));
+  for await (const _ of digest.passThrough(Body as Readable));
   return digest.end()
 }
 
-/** Lets bytes through, and tells afterwards what they were. */
-function digester(): { through: (source: AsyncIterable<Buffer>) => AsyncGenerator<Buffer>; end: () => Digest } {
+/** Passes bytes through unchanged, and counts and hashes them. */
+function digester(): { passThrough: (source: AsyncIterable<Buffer>) => AsyncGenerator<Buffer>; end: () => Digest } {
   const hash = createHash('sha256')
   let size = 0
   return {
-    async *through(source) {
+    async *passThrough(source) {
       for await (const chunk of source) {
         hash.update(chunk)
         size += chunk.length

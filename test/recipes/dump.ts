@@ -1,6 +1,6 @@
 /**
- * A dump of a database, compressed on the way, which browsers and the SDK see through by its ContentEncoding. A dump that
- * fails publishes nothing. Usage: dump DATABASE BUCKET KEY
+ * Uploads a dump of an SQLite database, compressed by gzip on the way. ContentEncoding makes browsers decompress it. If
+ * the dump fails, there is no object. Usage: dump DATABASE BUCKET KEY
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -11,8 +11,8 @@ import { s3Writable } from 's3-writable'
 
 const [database = '', Bucket = '', Key = ''] = process.argv.slice(2)
 let end = ''
-// sqlite3 exits with 0 also where it could read only a part; the last line of the dump tells.
-async function* watched(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+// sqlite3 exits with 0 even if it could read only a part of the database. Only a complete dump ends with COMMIT.
+async function* rememberEnd(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   for await (const chunk of source) {
     end = (end + chunk.toString('latin1')).slice(-100)
     yield chunk
@@ -27,10 +27,11 @@ await using upload = s3Writable({
   Key,
   ContentType: 'application/sql',
   ContentEncoding: 'gzip',
+  // When a child process crashes, its stdout simply ends, as on success. Check the exit code in `beforeComplete`.
   beforeComplete: async () => {
     const [code, signal] = await closed
     if (code !== 0) throw new Error(`sqlite3 ended with ${signal ?? `code ${code}`}`)
-    if (!end.endsWith('\nCOMMIT;\n')) throw new Error(`The dump is not whole: it ends in ${JSON.stringify(end)}`)
+    if (!end.endsWith('\nCOMMIT;\n')) throw new Error(`The dump is incomplete: it ends with ${JSON.stringify(end)}`)
   },
 })
-await pipeline(dump.stdout, watched, createGzip(), upload)
+await pipeline(dump.stdout, rememberEnd, createGzip(), upload)

@@ -1,4 +1,4 @@
-/** What a URL answers becomes an object, with its type and its length. Usage: fetch URL BUCKET KEY */
+/** Uploads the response of a URL, with its Content-Type and Content-Length. Usage: fetch URL BUCKET KEY */
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { S3Client } from '@aws-sdk/client-s3'
@@ -8,7 +8,7 @@ const [url = '', Bucket = '', Key = ''] = process.argv.slice(2)
 const response = await fetch(url)
 if (!response.ok || response.body === null) throw new Error(`${url} answered ${response.status}`)
 const { headers } = response
-// fetch has undone a coding by now, so that the length would be another one.
+// fetch decodes the body, so Content-Length is wrong if there is a Content-Encoding.
 const length = headers.has('content-encoding') ? null : headers.get('content-length')
 await using upload = s3Writable({
   client: new S3Client(),

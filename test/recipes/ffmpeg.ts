@@ -1,8 +1,8 @@
 /**
- * ffmpeg's output becomes an object; where ffmpeg fails or is killed, nothing does. Formats that can be written without
- * going back go to a pipe: WebM, MPEG-TS, and MP4 in fragments. A plain MP4 has its index at a place that is filled in at
- * the end, so ffmpeg refuses to write one to a pipe: `-movflags frag_keyframe+empty_moov` makes fragments, or write a file
- * and upload that. Usage: ffmpeg INPUT webm|mpegts|mp4 BUCKET KEY
+ * Uploads a video while ffmpeg encodes it. If ffmpeg fails or is killed, there is no object. ffmpeg can write a format
+ * to a pipe if it need not seek back: WebM, MPEG-TS and fragmented MP4. It refuses to write a plain MP4 to a pipe,
+ * because it fills in the index at the end. For MP4, make fragments by `-movflags frag_keyframe+empty_moov`, or write a
+ * file first and upload that. Usage: ffmpeg INPUT webm|mpegts|mp4 BUCKET KEY
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -26,6 +26,7 @@ await using upload = s3Writable({
   Bucket,
   Key,
   ContentType,
+  // When a child process crashes, its stdout simply ends, as on success. Check the exit code in `beforeComplete`.
   beforeComplete: async () => {
     const [code, signal] = await closed
     if (code !== 0) throw new Error(`ffmpeg ended with ${signal ?? `code ${code}`}`)

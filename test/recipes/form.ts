@@ -1,6 +1,6 @@
 /**
- * A form with files, sent by a browser: each file becomes an object while it is received. One that is too large, or cut
- * off in the middle, publishes nothing. Usage: form BUCKET; prints its port.
+ * An HTTP server that receives a form from a browser and uploads each of its files while it is received. A file that is
+ * too large or incomplete makes no object. Usage: form BUCKET. Prints the port that the server listens on.
  */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -10,17 +10,17 @@ import { S3Client } from '@aws-sdk/client-s3'
 import busboy from 'busboy'
 import { s3Writable } from 's3-writable'
 
-const MOST = 20 * 1024 * 1024
+const MAX_SIZE = 20 * 1024 * 1024
 const [Bucket = ''] = process.argv.slice(2)
 const client = new S3Client()
 
 const server = createServer(async (request, response) => {
   const uploads: Promise<string>[] = []
   try {
-    const form = busboy({ headers: request.headers, limits: { fileSize: MOST } })
+    const form = busboy({ headers: request.headers, limits: { fileSize: MAX_SIZE } })
     form.on('file', (name: string | undefined, file, { mimeType }) => {
       const stored = store(name ?? '', file, mimeType)
-      // Nobody reads the rest of a file that S3 does not take, and the form would wait for ever.
+      // If the upload fails, the rest of the file is not read, and the form would never end. End it with the error.
       stored.catch((error) => form.destroy(error))
       uploads.push(stored)
     })
@@ -38,9 +38,9 @@ async function store(Key: string, file: Readable & { truncated?: boolean }, Cont
     Bucket,
     Key,
     ContentType,
-    // busboy ends a file that is too large as if it were whole.
+    // busboy cuts a file at the limit, sets `truncated`, and ends its stream without an error.
     beforeComplete: () => {
-      if (file.truncated) throw new Error(`${Key} is larger than ${MOST} bytes`)
+      if (file.truncated) throw new Error(`${Key} is larger than ${MAX_SIZE} bytes`)
     },
   })
   await pipeline(file, upload)

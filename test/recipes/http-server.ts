@@ -1,6 +1,7 @@
 /**
- * The body of a request becomes an object, and the client hears of it only once it is there. A client that goes away in
- * the middle, or sends too much, publishes nothing. Usage: http-server BUCKET; prints its port.
+ * An HTTP server that uploads the body of each PUT request and answers once the object exists. If the client
+ * disconnects before the end, or sends too much, there is no object. Usage: http-server BUCKET. Prints the port that
+ * the server listens on.
  */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -8,17 +9,17 @@ import { pipeline } from 'node:stream/promises'
 import { S3Client } from '@aws-sdk/client-s3'
 import { s3Writable } from 's3-writable'
 
-const MOST = 20 * 1024 * 1024
+const MAX_SIZE = 20 * 1024 * 1024
 const [Bucket = ''] = process.argv.slice(2)
 const client = new S3Client()
 
 class TooLarge extends Error {}
 
-async function* limited(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+async function* limitSize(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let size = 0
   for await (const chunk of source) {
     size += chunk.length
-    if (size > MOST) throw new TooLarge(`More than ${MOST} bytes`)
+    if (size > MAX_SIZE) throw new TooLarge(`More than ${MAX_SIZE} bytes`)
     yield chunk
   }
 }
@@ -31,14 +32,14 @@ const server = createServer(async (request, response) => {
   try {
     const Key = decodeURIComponent(request.url ?? '').slice(1)
     const upload = s3Writable({ client, Bucket, Key, ContentType: request.headers['content-type'] })
-    await pipeline(request, limited, upload)
+    await pipeline(request, limitSize, upload)
     const { ETag } = await upload.done()
     response.writeHead(201, { etag: ETag }).end()
   } catch (error) {
     const { message, code } = error as NodeJS.ErrnoException
-    // A name that is none: S3 was not asked.
-    const wrong = error instanceof URIError || code === 'ERR_INVALID_ARG_VALUE'
-    const status = error instanceof TooLarge ? 413 : wrong ? 400 : 502
+    // The path is not a valid key. No request was sent to S3.
+    const isInvalidKey = error instanceof URIError || code === 'ERR_INVALID_ARG_VALUE'
+    const status = error instanceof TooLarge ? 413 : isInvalidKey ? 400 : 502
     response.writeHead(status, { connection: 'close' }).end(message)
   }
 })

@@ -1,6 +1,7 @@
 /**
- * Lines become objects, a new one after so many bytes or so many milliseconds. A line is never cut in two, and the lines
- * of an object that failed are told. Usage: lines | logs BUCKET PREFIX BYTES MILLISECONDS
+ * Uploads lines from standard input, and begins a new object when the current one has BYTES bytes or is MILLISECONDS
+ * old. A line is never split. If an object fails, its lines are lost: its key and the error go to standard error, and
+ * the exit code is 1. Usage: COMMAND | logs BUCKET PREFIX BYTES MILLISECONDS
  */
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
@@ -12,39 +13,39 @@ const client = new S3Client()
 const objects: Promise<unknown>[] = []
 let log: { stream: S3Writable; size: number; until: number } | undefined
 
-function opened(): NonNullable<typeof log> {
+function openLog(): NonNullable<typeof log> {
   const Key = `${prefix}${String(objects.length + 1).padStart(6, '0')}.log`
   const stream = s3Writable({ client, Bucket, Key, ContentType: 'text/plain' })
-  const told = stream.done().then(
+  const reported = stream.done().then(
     () => console.log(Key),
     (error) => {
       console.error(`${Key} is lost: ${error.message}`)
       process.exitCode = 1
     },
   )
-  objects.push(told)
+  objects.push(reported)
   return { stream, size: 0, until: Date.now() + Number(milliseconds) }
 }
 
-/** Also of one that has failed, which is closed already. */
-function close(): void {
+/** Ends the current object, unless it has failed already. */
+function closeLog(): void {
   if (log?.stream.writable) log.stream.end()
   log = undefined
 }
 
-const tick = setInterval(() => {
-  // One that is waited for gets its line first.
-  if (log !== undefined && !log.stream.writableNeedDrain && Date.now() >= log.until) close()
+const timer = setInterval(() => {
+  // While the loop below waits for `drain`, it closes the object itself.
+  if (log !== undefined && !log.stream.writableNeedDrain && Date.now() >= log.until) closeLog()
 }, 100)
 for await (const line of createInterface({ input: process.stdin })) {
-  // An object that failed is told of; the lines go on in the next.
-  if (log?.stream.destroyed) close()
-  log ??= opened()
+  // If the current object has failed, this line goes into a new one.
+  if (log?.stream.destroyed) closeLog()
+  log ??= openLog()
   log.size += Buffer.byteLength(line) + 1
   log.stream.write(`${line}\n`)
-  if (log.stream.writableNeedDrain) await once(log.stream, 'drain').catch(close)
-  if (log !== undefined && log.size >= Number(bytes)) close()
+  if (log.stream.writableNeedDrain) await once(log.stream, 'drain').catch(closeLog)
+  if (log !== undefined && log.size >= Number(bytes)) closeLog()
 }
-clearInterval(tick)
-close()
+clearInterval(timer)
+closeLog()
 await Promise.all(objects)

@@ -14,7 +14,7 @@ import { hasPrograms, runRecipe, startRecipe } from '../support/recipe.js'
 import { freePort } from '../support/servers.js'
 import { head, makeBucket, read, stored, unfinishedUploads } from '../support/store.js'
 
-t.test('ffmpeg: a video goes to S3 as it is made, and can be read there', async (t) => {
+t.test('ffmpeg: a video is uploaded while it is encoded, and can be played', async (t) => {
   if (!hasPrograms(t, 'ffmpeg', 'ffprobe')) return
   const Bucket = await makeBucket(t)
   const names = { webm: 'matroska,webm', mpegts: 'mpegts', mp4: 'mov,mp4,m4a,3gp,3g2,mj2' }
@@ -35,8 +35,8 @@ t.test('ffmpeg: a video goes to S3 as it is made, and can be read there', async 
       '-of',
       'json',
     ]
-    const { format: found, streams } = JSON.parse(`${execFileSync('ffprobe', [...probe, file])}`)
-    t.equal(found.format_name, name)
+    const { format: probed, streams } = JSON.parse(`${execFileSync('ffprobe', [...probe, file])}`)
+    t.equal(probed.format_name, name)
     t.equal(Number(streams[0].nb_read_frames), 75)
   }
   const wrong = await runRecipe('ffmpeg', ['/no/such/file', 'webm', Bucket, 'no'])
@@ -44,7 +44,7 @@ t.test('ffmpeg: a video goes to S3 as it is made, and can be read there', async 
   await nothingIsLeft(t, Bucket, 'no')
 })
 
-t.test('ffmpeg: one that is killed publishes nothing', async (t) => {
+t.test('ffmpeg: if ffmpeg is killed, there is no object', async (t) => {
   if (!hasPrograms(t, 'ffmpeg')) return
   const Bucket = await makeBucket(t)
   const child = startRecipe('ffmpeg', ['testsrc=size=1280x720:rate=50', 'mpegts', Bucket, 'k'])
@@ -55,58 +55,64 @@ t.test('ffmpeg: one that is killed publishes nothing', async (t) => {
   await nothingIsLeft(t, Bucket, 'k')
 })
 
-t.test('redis-list: the pieces of a list become one object; from a list that changes meanwhile, nothing', async (t) => {
-  if (!hasPrograms(t, 'redis-server')) return
-  const Bucket = await makeBucket(t)
-  const folder = mkdtempSync(join(tmpdir(), 's3-writable-redis-'))
-  const port = await freePort()
-  const url = `redis://127.0.0.1:${port}`
-  const server = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder])
-  t.teardown(async () => {
-    server.kill()
-    await once(server, 'exit')
-    rmSync(folder, { recursive: true })
-  })
-  for await (const chunk of server.stdout) if (/ready to accept/i.test(String(chunk))) break
-  const redis = await createClient({ url }).connect()
-  t.teardown(() => redis.destroy())
-  const pieces = Array.from({ length: 5 }, (_, i) => bytes(6 * MiB, i))
-  for (const piece of pieces) await redis.rPush('video', piece)
-  const data = Buffer.concat(pieces)
-  t.match(await runRecipe('redis-list', [url, 'video', Bucket, 'k']), { code: 0, stderr: '' })
-  t.same(await stored(Bucket, 'k'), { sha256: sha256(data), size: data.length })
+t.test(
+  'redis-list: the elements of a list become one object, and there is none if the list changes meanwhile',
+  async (t) => {
+    if (!hasPrograms(t, 'redis-server')) return
+    const Bucket = await makeBucket(t)
+    const folder = mkdtempSync(join(tmpdir(), 's3-writable-redis-'))
+    const port = await freePort()
+    const url = `redis://127.0.0.1:${port}`
+    const server = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder])
+    t.teardown(async () => {
+      server.kill()
+      await once(server, 'exit')
+      rmSync(folder, { recursive: true })
+    })
+    for await (const chunk of server.stdout) if (/ready to accept/i.test(String(chunk))) break
+    const redis = await createClient({ url }).connect()
+    t.teardown(() => redis.destroy())
+    const elements = Array.from({ length: 5 }, (_, i) => bytes(6 * MiB, i))
+    for (const element of elements) await redis.rPush('video', element)
+    const data = Buffer.concat(elements)
+    t.match(await runRecipe('redis-list', [url, 'video', Bucket, 'k']), { code: 0, stderr: '' })
+    t.same(await stored(Bucket, 'k'), { sha256: sha256(data), size: data.length })
 
-  const monitor = await redis.duplicate().connect()
-  t.teardown(() => monitor.destroy())
-  let trimmed: Promise<unknown> | undefined
-  await monitor.monitor((line) => {
-    if (/"LRANGE"/i.test(String(line))) trimmed ??= redis.lPush('video', 'more')
-  })
-  const cut = await runRecipe('redis-list', [url, 'video', Bucket, 'cut'])
-  await trimmed
-  t.match(cut, { code: 1, stderr: /WatchError|watch/i })
-  await nothingIsLeft(t, Bucket, 'cut')
-  t.match(await runRecipe('redis-list', [url, 'none', Bucket, 'cut']), { code: 1, stderr: /There is no list none/ })
-})
+    const monitor = await redis.duplicate().connect()
+    t.teardown(() => monitor.destroy())
+    let changed: Promise<unknown> | undefined
+    await monitor.monitor((line) => {
+      if (/"LRANGE"/i.test(String(line))) changed ??= redis.lPush('video', 'more')
+    })
+    const result = await runRecipe('redis-list', [url, 'video', Bucket, 'no'])
+    await changed
+    t.match(result, { code: 1, stderr: /WatchError|watch/i })
+    await nothingIsLeft(t, Bucket, 'no')
+    t.match(await runRecipe('redis-list', [url, 'none', Bucket, 'no']), { code: 1, stderr: /There is no list none/ })
+  },
+)
 
-t.test('dump: a database, compressed on the way; one that cannot be read publishes nothing', async (t) => {
-  if (!hasPrograms(t, 'sqlite3')) return
-  const Bucket = await makeBucket(t)
-  const database = join(t.testdir(), 'db')
-  const sql =
-    'create table t(a); with recursive n(i) as (select 1 union all select i+1 from n where i<1000) insert into t select i from n;'
-  execFileSync('sqlite3', [database, sql])
-  t.match(await runRecipe('dump', [database, Bucket, 'k']), { code: 0, stderr: '' })
-  t.match(await head(Bucket, 'k'), { ContentEncoding: 'gzip', ContentType: 'application/sql' })
-  t.equal(`${gunzipSync(await read(Bucket, 'k'))}`, `${execFileSync('sqlite3', [database, '.dump'])}`)
-  writeFileSync(database, bytes(100_000))
-  t.match(await runRecipe('dump', [database, Bucket, 'no']), { code: 1, stderr: /The dump is not whole/ })
-  await nothingIsLeft(t, Bucket, 'no')
-  t.match(await runRecipe('dump', [`${database}.no`, Bucket, 'no']), { code: 1, stderr: /sqlite3 ended with code/ })
-  await nothingIsLeft(t, Bucket, 'no')
-})
+t.test(
+  'dump: the dump of a database is uploaded compressed, and there is no object if the database cannot be read',
+  async (t) => {
+    if (!hasPrograms(t, 'sqlite3')) return
+    const Bucket = await makeBucket(t)
+    const database = join(t.testdir(), 'db')
+    const sql =
+      'create table t(a); with recursive n(i) as (select 1 union all select i+1 from n where i<1000) insert into t select i from n;'
+    execFileSync('sqlite3', [database, sql])
+    t.match(await runRecipe('dump', [database, Bucket, 'k']), { code: 0, stderr: '' })
+    t.match(await head(Bucket, 'k'), { ContentEncoding: 'gzip', ContentType: 'application/sql' })
+    t.equal(`${gunzipSync(await read(Bucket, 'k'))}`, `${execFileSync('sqlite3', [database, '.dump'])}`)
+    writeFileSync(database, bytes(100_000))
+    t.match(await runRecipe('dump', [database, Bucket, 'no']), { code: 1, stderr: /The dump is incomplete/ })
+    await nothingIsLeft(t, Bucket, 'no')
+    t.match(await runRecipe('dump', [`${database}.no`, Bucket, 'no']), { code: 1, stderr: /sqlite3 ended with code/ })
+    await nothingIsLeft(t, Bucket, 'no')
+  },
+)
 
-t.test('a client for region cn-northwest-1 talks to that region’s own endpoint', async (t) => {
+t.test('a client for the region cn-northwest-1 uses the endpoint of that region', async (t) => {
   const client = new S3Client({ region: 'cn-northwest-1' })
   const endpoint = await client.config.endpointProvider({ Bucket: 'videos', Region: 'cn-northwest-1' }, {})
   t.equal(endpoint.url.hostname, 'videos.s3.cn-northwest-1.amazonaws.com.cn')

@@ -17,9 +17,9 @@ import { runRecipe, serveRecipe, startRecipe } from '../support/recipe.js'
 import { head, makeBucket, minio, read, s3Client, stored, unfinishedUploads } from '../support/store.js'
 
 const data = bytes(12 * MiB)
-const whole = { sha256: sha256(data), size: data.length }
+const complete = { sha256: sha256(data), size: data.length }
 
-t.test('http-server: a request’s body becomes an object, before it is answered', async (t) => {
+t.test('http-server: a request is answered once its body is an object', async (t) => {
   const Bucket = await makeBucket(t)
   const url = await serveRecipe(t, 'http-server', [Bucket])
   const headers = { 'content-type': 'video/webm' }
@@ -28,7 +28,7 @@ t.test('http-server: a request’s body becomes an object, before it is answered
   const object = await head(Bucket, 'talks/one.webm')
   t.match(object, { ContentType: 'video/webm', ContentLength: data.length })
   t.equal(answer.headers.get('etag'), object?.ETag)
-  t.same(await stored(Bucket, 'talks/one.webm'), whole)
+  t.same(await stored(Bucket, 'talks/one.webm'), complete)
 
   for (const [method, path, status] of [
     ['GET', 'favicon.ico', 405],
@@ -41,15 +41,15 @@ t.test('http-server: a request’s body becomes an object, before it is answered
   t.ok(large === undefined || large.status === 413)
   await nothingIsLeft(t, Bucket, 'large')
 
-  const leaves = request(`${url}/leaves`, { method: 'PUT', headers: { 'content-length': data.length } })
-  leaves.on('error', () => {})
-  leaves.write(data.subarray(0, 9 * MiB), () => leaves.destroy())
-  await new Promise((resolve) => leaves.on('close', resolve))
-  while ((await unfinishedUploads(Bucket, 'leaves')).length > 0) await sleep(50)
-  await nothingIsLeft(t, Bucket, 'leaves')
+  const disconnecting = request(`${url}/disconnected`, { method: 'PUT', headers: { 'content-length': data.length } })
+  disconnecting.on('error', () => {})
+  disconnecting.write(data.subarray(0, 9 * MiB), () => disconnecting.destroy())
+  await new Promise((resolve) => disconnecting.on('close', resolve))
+  while ((await unfinishedUploads(Bucket, 'disconnected')).length > 0) await sleep(50)
+  await nothingIsLeft(t, Bucket, 'disconnected')
 })
 
-t.test('fetch: what a URL answers becomes an object, all of it or nothing', async (t) => {
+t.test('fetch: a complete response of a URL becomes an object, and an incomplete one does not', async (t) => {
   const Bucket = await makeBucket(t)
   const server = createServer((request, response) => {
     response.writeHead(200, { 'content-type': 'video/webm', 'content-length': data.length })
@@ -59,14 +59,14 @@ t.test('fetch: what a URL answers becomes an object, all of it or nothing', asyn
   t.teardown(() => server.close())
   await once(server, 'listening')
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  t.match(await runRecipe('fetch', [`${url}/whole`, Bucket, 'k']), { code: 0, stdout: `${data.length}\n` })
-  t.same(await stored(Bucket, 'k'), whole)
+  t.match(await runRecipe('fetch', [`${url}/complete`, Bucket, 'k']), { code: 0, stdout: `${data.length}\n` })
+  t.same(await stored(Bucket, 'k'), complete)
   t.equal((await head(Bucket, 'k'))?.ContentType, 'video/webm')
   t.match(await runRecipe('fetch', [`${url}/cut`, Bucket, 'cut']), { code: 1, stderr: /terminated|other side closed/ })
   await nothingIsLeft(t, Bucket, 'cut')
 })
 
-t.test('form: each file of a form becomes an object; one that is too large does not', async (t) => {
+t.test('form: each file of a form becomes an object, and a file that is too large does not', async (t) => {
   const Bucket = await makeBucket(t)
   const url = await serveRecipe(t, 'form', [Bucket])
   const post = async (files: Record<string, Uint8Array>): Promise<Response> => {
@@ -77,23 +77,23 @@ t.test('form: each file of a form becomes an object; one that is too large does 
   const answer = await post({ one: data, two: bytes(7) })
   t.equal(answer.status, 201)
   t.equal(await answer.text(), `one ${data.length}\ntwo 7`)
-  t.same(await stored(Bucket, 'one'), whole)
+  t.same(await stored(Bucket, 'one'), complete)
   t.match(await head(Bucket, 'two'), { ContentLength: 7, ContentType: 'image/png' })
   const large = await post({ large: bytes(21 * MiB) })
   t.equal(large.status, 400)
   t.match(await large.text(), /large is larger than/)
   await nothingIsLeft(t, Bucket, 'large')
-  const refused = await serveRecipe(t, 'form', ['no-such-bucket-here'])
+  const withoutBucket = await serveRecipe(t, 'form', ['no-such-bucket-here'])
   const body = new FormData()
   body.append('one', new Blob([data]), 'one')
-  const answered = await fetch(refused, { method: 'POST', body }).catch(() => undefined)
+  const failed = await fetch(withoutBucket, { method: 'POST', body }).catch(() => undefined)
   t.ok(
-    answered === undefined || (await answered.text()).includes('NoSuchBucket'),
-    'a file that S3 refuses ends the form',
+    failed === undefined || (await failed.text()).includes('NoSuchBucket'),
+    'an upload that S3 refuses ends the request',
   )
 })
 
-t.test('logs: a new object after so many bytes or so much time, and no line is lost or cut', async (t) => {
+t.test('logs: a new object begins after a number of bytes or milliseconds, and no line is lost or split', async (t) => {
   const Bucket = await makeBucket(t)
   const lines = Array.from({ length: 300 }, (_, i) => `line ${i} ${'ü'.repeat(i % 50)}`)
   const ran = await runRecipe('logs', [Bucket, 'day/', '4000', '60000'], `${lines.join('\n')}\n`)
@@ -107,34 +107,38 @@ t.test('logs: a new object after so many bytes or so much time, and no line is l
   const slow = startRecipe('logs', [Bucket, 'slow/', '4000', '200'])
   slow.stdin?.write('one\n')
   const [first] = await once(slow.stdout ?? slow, 'data')
-  t.equal(String(first), 'slow/000001.log\n', 'though it has few bytes, and its producer goes on')
+  t.equal(
+    String(first),
+    'slow/000001.log\n',
+    'it ends after 200 ms, though it is small and its producer is still running',
+  )
   slow.stdin?.end('two\n')
   await once(slow, 'exit')
-  const lost = await runRecipe('logs', ['no-such-bucket-here', 'a/', '3', '60000'], 'one\ntwo\n')
-  t.equal(lost.code, 1)
-  for (const key of ['a/000001.log', 'a/000002.log']) t.match(lost.stderr, `${key} is lost: s3://no-such-bucket-here`)
+  const failed = await runRecipe('logs', ['no-such-bucket-here', 'a/', '3', '60000'], 'one\ntwo\n')
+  t.equal(failed.code, 1)
+  for (const key of ['a/000001.log', 'a/000002.log']) t.match(failed.stderr, `${key} is lost: s3://no-such-bucket-here`)
   t.same([`${await read(Bucket, 'slow/000001.log')}`, `${await read(Bucket, 'slow/000002.log')}`], ['one\n', 'two\n'])
 })
 
-t.test('logs: where an object fails while no line comes, the next line goes into the next object', async (t) => {
+t.test('logs: if an object fails while no line arrives, the next line goes into a new object', async (t) => {
   const logs = startRecipe('logs', ['no-such-bucket-here', 'a/', '1000000000', '60000'])
-  let told = ''
+  let stderr = ''
   logs.stderr?.setEncoding('utf8').on('data', (text) => {
-    told += text
+    stderr += text
   })
   logs.stdin?.write(`${'x'.repeat(9 * MiB)}\n`)
-  while (!told.includes('a/000001.log is lost')) await once(logs.stderr ?? logs, 'data')
+  while (!stderr.includes('a/000001.log is lost')) await once(logs.stderr ?? logs, 'data')
   logs.stdin?.end('two\n')
   t.same(await once(logs, 'close'), [1, null])
-  t.match(told, 'a/000002.log is lost')
+  t.match(stderr, 'a/000002.log is lost')
 })
 
-t.test('tee: the same bytes in a file and in S3; without S3 there is no file', async (t) => {
+t.test('tee: a file and an object get the same bytes, and if the upload fails there is no file', async (t) => {
   const Bucket = await makeBucket(t)
   const file = join(t.testdir(), 'copy')
   t.equal((await runRecipe('tee', [file, Bucket, 'k'], data)).code, 0)
-  t.equal(sha256(readFileSync(file)), whole.sha256)
-  t.same(await stored(Bucket, 'k'), whole)
+  t.equal(sha256(readFileSync(file)), complete.sha256)
+  t.same(await stored(Bucket, 'k'), complete)
   t.match(await runRecipe('tee', [join(file, 'no'), Bucket, 'no'], data), { code: 1, stderr: /ENOTDIR/ })
   await nothingIsLeft(t, Bucket, 'no')
   const other = join(t.testdir(), 'other')
@@ -142,7 +146,7 @@ t.test('tee: the same bytes in a file and in S3; without S3 there is no file', a
   t.notOk(existsSync(other))
 })
 
-t.test('encrypt: the object is the cipher’s, and can be read by whoever has the key', async (t) => {
+t.test('encrypt: the object is encrypted, and can be decrypted with the key', async (t) => {
   const Bucket = await makeBucket(t)
   const KEY = '07'.repeat(32)
   t.equal((await runRecipe('encrypt', [Bucket, 'k'], data, { KEY })).code, 0)
@@ -151,12 +155,12 @@ t.test('encrypt: the object is the cipher’s, and can be read by whoever has th
   const decipher = createDecipheriv('aes-256-gcm', Buffer.from(KEY, 'hex'), object.subarray(0, 12))
   decipher.setAuthTag(object.subarray(-16))
   const plain = Buffer.concat([decipher.update(object.subarray(12, -16)), decipher.final()])
-  t.equal(sha256(plain), whole.sha256)
+  t.equal(sha256(plain), complete.sha256)
   t.equal((await runRecipe('encrypt', [Bucket, 'no'], data, { KEY: '07' })).code, 1)
   await nothingIsLeft(t, Bucket, 'no')
 })
 
-t.test('archive: many objects become one, and nothing where one of them is gone', async (t) => {
+t.test('archive: many objects become one archive, and there is none if one of them cannot be read', async (t) => {
   const Bucket = await makeBucket(t)
   const client = s3Client(t)
   const sizes = { 'in/a': 0, 'in/b': 100_000, 'in/sub/c': 9 * MiB, 'out/d': 5 }
@@ -164,18 +168,18 @@ t.test('archive: many objects become one, and nothing where one of them is gone'
     await client.send(new PutObjectCommand({ Bucket, Key, Body: bytes(size) }))
   }
   t.equal((await runRecipe('archive', [Bucket, 'in/', 'all.tar'])).code, 0)
-  const found: Record<string, number> = {}
+  const sizesInArchive: Record<string, number> = {}
   const entries = (await minio.getObject(Bucket, 'all.tar')).pipe(extract())
   for await (const entry of entries) {
-    const all = await buffer(entry as unknown as Readable)
-    t.ok(all.equals(bytes(all.length)), entry.header.name)
-    found[entry.header.name] = all.length
+    const content = await buffer(entry as unknown as Readable)
+    t.ok(content.equals(bytes(content.length)), entry.header.name)
+    sizesInArchive[entry.header.name] = content.length
   }
-  t.same(found, { 'in/a': 0, 'in/b': 100_000, 'in/sub/c': 9 * MiB })
+  t.same(sizesInArchive, { 'in/a': 0, 'in/b': 100_000, 'in/sub/c': 9 * MiB })
 
-  const gone = { do: 'answer', status: 404, body: '<Error><Code>NoSuchKey</Code></Error>' } as const
+  const notFound = { do: 'answer', status: 404, body: '<Error><Code>NoSuchKey</Code></Error>' } as const
   const proxy = await faultProxy(t, {
-    fault: ({ operation, url }) => (operation === 'GetObject' && url.includes('in/sub/c') ? gone : undefined),
+    fault: ({ operation, url }) => (operation === 'GetObject' && url.includes('in/sub/c') ? notFound : undefined),
   })
   const failed = await runRecipe('archive', [Bucket, 'in/', 'no.tar'], '', { AWS_ENDPOINT_URL: proxy.url })
   t.match(failed, { code: 1, stderr: /NoSuchKey/ })

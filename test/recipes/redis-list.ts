@@ -1,6 +1,6 @@
 /**
- * A Redis list of pieces becomes one object: read two at a time, while what was read is on its way. A list that is changed
- * meanwhile publishes nothing. Usage: redis-list URL LIST BUCKET KEY
+ * Joins the elements of a Redis list into one object. The elements are read two at a time, while the earlier ones are
+ * being uploaded. If the list changes meanwhile, there is no object. Usage: redis-list URL LIST BUCKET KEY
  */
 import { pipeline } from 'node:stream/promises'
 import { S3Client } from '@aws-sdk/client-s3'
@@ -12,19 +12,19 @@ const redis = await createClient({ url })
   .withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer })
   .connect()
 
-async function* pieces(): AsyncGenerator<Buffer> {
-  // From here on any change of the list makes the transaction at the end fail.
+async function* elements(): AsyncGenerator<Buffer> {
+  // After WATCH, any change of the list makes the transaction in `beforeComplete` fail.
   await redis.watch(list)
   const length = await redis.lLen(list)
   if (length === 0) throw new Error(`There is no list ${list}`)
   const range = (at: number): Promise<Buffer[]> => redis.lRange(list, at, at + 1)
   let next = range(0)
   for (let at = 0; at < length; at += 2) {
-    const now = await next
-    // The next two are asked for before these are written.
+    const current = await next
+    // Request the next two elements before these are written.
     next = range(at + 2)
     next.catch(() => {})
-    yield* now
+    yield* current
   }
 }
 try {
@@ -33,10 +33,10 @@ try {
     Bucket,
     Key,
     ContentType: 'video/mp2t',
-    // https://redis.io/docs/latest/develop/using-commands/transactions/
+    // The transaction fails if the list was changed: https://redis.io/docs/latest/develop/using-commands/transactions/
     beforeComplete: () => redis.multi().lLen(list).exec(),
   })
-  await pipeline(pieces, upload)
+  await pipeline(elements, upload)
 } finally {
   redis.destroy()
 }

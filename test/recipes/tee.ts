@@ -1,6 +1,6 @@
 /**
- * One source into a file and into S3, as fast as the slower of the two. Where the file fails nothing is published; where
- * S3 fails the file is removed. Usage: bytes | tee FILE BUCKET KEY
+ * Writes standard input both into a file and into S3, at the speed of the slower of the two. If writing the file fails,
+ * there is no object; if the upload fails, the file is removed. Usage: COMMAND | tee FILE BUCKET KEY
  */
 import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
@@ -11,13 +11,14 @@ import { s3Writable } from 's3-writable'
 
 const [file = '', Bucket = '', Key = ''] = process.argv.slice(2)
 
-async function* copied(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+async function* copyToFile(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const copy = createWriteStream(file)
   const written = finished(copy)
   written.catch(() => {})
   try {
     for await (const chunk of source) {
-      // Rejects where the file fails meanwhile; where it failed before, write() does.
+      // Wait until the file takes more. `once` rejects if the file fails while waiting, `written` if it has failed
+      // before.
       if (!copy.write(chunk)) await (copy.errored === null ? once(copy, 'drain') : written)
       yield chunk
     }
@@ -29,7 +30,7 @@ async function* copied(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
 }
 try {
   await using upload = s3Writable({ client: new S3Client(), Bucket, Key })
-  await pipeline(process.stdin, copied, upload)
+  await pipeline(process.stdin, copyToFile, upload)
 } catch (error) {
   await rm(file, { force: true })
   throw error
