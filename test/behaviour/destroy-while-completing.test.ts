@@ -7,30 +7,30 @@ import { deferred } from '../support/deferred.js'
 import { holdForever, streamWithFault } from '../support/scenario.js'
 import { head } from '../support/store.js'
 
-t.test('destroyed without an error while it commits, it does not look finished to anyone', async (t) => {
+t.test('a stream that is destroyed without an error during its last request does not count as finished', async (t) => {
   for (const [size, operation] of [
     [KiB, 'PutObject'],
     [P + 1, 'UploadPart'],
   ] as const) {
     const { upload, proxy, Bucket } = await streamWithFault(t, holdForever(operation))
-    const sent = pipeline(Readable.from([bytes(size)]), upload)
-    const finish = finished(upload)
+    const piped = pipeline(Readable.from([bytes(size)]), upload)
+    const whenFinished = finished(upload)
     await proxy.waitFor({ operation })
     upload.destroy()
-    await t.rejects(sent, { code: 'ERR_STREAM_DESTROYED' })
-    await t.rejects(finish, { code: 'ERR_STREAM_DESTROYED' })
+    await t.rejects(piped, { code: 'ERR_STREAM_DESTROYED' })
+    await t.rejects(whenFinished, { code: 'ERR_STREAM_DESTROYED' })
     await nothingIsLeft(t, Bucket, 'k')
-    // Nobody listens: no error that would end the process.
-    const silent = await streamWithFault(t, holdForever(operation))
-    silent.upload.end(bytes(size))
-    await silent.proxy.waitFor({ operation })
-    const closed = new Promise((resolve) => silent.upload.on('close', resolve))
-    silent.upload.destroy()
+    // Without a listener, the destroy must not make an error event that would end the process.
+    const unobserved = await streamWithFault(t, holdForever(operation))
+    unobserved.upload.end(bytes(size))
+    await unobserved.proxy.waitFor({ operation })
+    const closed = new Promise((resolve) => unobserved.upload.on('close', resolve))
+    unobserved.upload.destroy()
     await closed
   }
 })
 
-t.test('destroyed after finish, it changes nothing', async (t) => {
+t.test('destroy after finish changes neither the object nor the result', async (t) => {
   for (const size of [KiB, 12 * MiB]) {
     const { upload, Bucket, proxy } = await streamWithFault(t)
     upload.on('error', () => {})
@@ -42,23 +42,23 @@ t.test('destroyed after finish, it changes nothing', async (t) => {
   }
 })
 
-t.test('a PutObject of which bytes are still to be sent is cancelled with its stream', async (t) => {
+t.test('destroy cancels a PutObject that still has bytes to send', async (t) => {
   const { upload, proxy, Bucket } = await streamWithFault(t, ({ operation }) =>
     operation === 'PutObject' ? { do: 'ignore' } : undefined,
   )
   upload.on('error', () => {})
-  // More than the system's buffers take, so that some of it waits.
+  // The body is larger than the socket buffers, so some of it stays unsent.
   upload.end(bytes(P))
   await proxy.waitFor({ operation: 'PutObject' })
   const error = new Error('no more')
   const start = performance.now()
   upload.destroy(error)
   await t.rejects(upload.done(), error)
-  t.ok(performance.now() - start < 8000, 'the 8 s for an answer are not waited')
+  t.ok(performance.now() - start < 8000, 'it does not wait 8 s for an answer')
   await nothingIsLeft(t, Bucket, 'k')
 })
 
-t.test('a PutObject that has been sent is waited for, because S3 may have carried it out', async (t) => {
+t.test('destroy waits for the answer to a PutObject that was sent, because S3 may have made the object', async (t) => {
   for (const size of [KiB, P]) {
     const { promise: until, resolve: release } = deferred()
     const { upload, proxy, Bucket } = await streamWithFault(t, ({ operation }) =>
@@ -76,14 +76,14 @@ t.test('a PutObject that has been sent is waited for, because S3 may have carrie
   }
 })
 
-t.test('what was destroyed is not sent again, whatever became of the attempt under way', async (t) => {
+t.test('a request is not sent again after destroy, even if its connection breaks', async (t) => {
   for (const [size, operation] of [
     [KiB, 'PutObject'],
     [P + 1, 'CreateMultipartUpload'],
     [P + 1, 'CompleteMultipartUpload'],
   ] as const) {
     const { promise: until, resolve: release } = deferred()
-    // Held, then broken off: the SDK would try again.
+    // The connection breaks after the destroy. Without the destroy, the SDK would send the request again.
     const { upload, proxy, Bucket } = await streamWithFault(t, (seen) =>
       seen.operation === operation ? { do: 'reset', after: 0, until } : undefined,
     )
@@ -100,7 +100,7 @@ t.test('what was destroyed is not sent again, whatever became of the attempt und
   }
 })
 
-t.test('the object appears if destroy comes too late, and result says so', async (t) => {
+t.test('if destroy comes too late, the object is made, and result describes it', async (t) => {
   const { promise: until, resolve: release } = deferred()
   const { upload, proxy, Bucket } = await streamWithFault(t, ({ operation }) =>
     operation === 'CompleteMultipartUpload' ? { do: 'hold', until } : undefined,
@@ -116,7 +116,7 @@ t.test('the object appears if destroy comes too late, and result says so', async
   t.equal((await head(Bucket, 'k'))?.ContentLength, 12 * MiB)
 })
 
-t.test('destroyed too late and without an error, done() tells of the destroy, and result of the object', async (t) => {
+t.test('if destroy without an error comes too late, done() rejects, and result describes the object', async (t) => {
   const { promise: until, resolve: release } = deferred()
   const { upload, proxy } = await streamWithFault(t, ({ operation }) =>
     operation === 'CompleteMultipartUpload' ? { do: 'hold', until } : undefined,

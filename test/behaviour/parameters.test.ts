@@ -13,28 +13,35 @@ import { endpoint, head, isMinio, makeBucket, s3Client, unfinishedUploads } from
 
 const SIZES = { small: bytes(KiB), large: bytes(12 * MiB) }
 
-/** What HeadObject tells, without what the size does change. */
-function alike(output: HeadObjectCommandOutput | undefined): object {
+/** The fields of HeadObject's answer that must not depend on the object's size. */
+function sizeIndependentFields(output: HeadObjectCommandOutput | undefined): object {
   const { $metadata, ETag, ContentLength, LastModified, VersionId, ...rest } = output ?? {}
   return rest
 }
 
-/** Sends a small and a large object with the same parameters, and gives what S3 tells of both. */
-async function both(
+/**
+ * Uploads a small and a large object with the same parameters, and asserts that HeadObject returns the same fields for
+ * both. Resolves with HeadObject's answer for the small one.
+ */
+async function uploadBothSizes(
   t: Test,
   params: object,
-  more: { bucket?: object; head?: object } = {},
+  extra: { bucket?: object; head?: object } = {},
 ): Promise<HeadObjectCommandOutput> {
   const client = s3Client(t)
-  const Bucket = await makeBucket(t, more.bucket)
+  const Bucket = await makeBucket(t, extra.bucket)
   for (const [Key, data] of Object.entries(SIZES)) {
     await pipeline(Readable.from([data]), s3Writable({ client, Bucket, Key, ...params } as S3WritableOptions))
   }
-  const small = await head(Bucket, 'small', more.head)
-  const large = await head(Bucket, 'large', more.head)
+  const small = await head(Bucket, 'small', extra.head)
+  const large = await head(Bucket, 'large', extra.head)
   t.equal(small?.ContentLength, SIZES.small.length)
   t.equal(large?.ContentLength, SIZES.large.length)
-  t.strictSame(alike(large), alike(small), 'a large object differs from a small one in nothing but its size')
+  t.strictSame(
+    sizeIndependentFields(large),
+    sizeIndependentFields(small),
+    'a large object has the same fields as a small one',
+  )
   if ('Tagging' in params) {
     for (const Key of Object.keys(SIZES)) {
       const { TagSet } = await client.send(new GetObjectTaggingCommand({ Bucket, Key }))
@@ -44,8 +51,8 @@ async function both(
   return small as HeadObjectCommandOutput
 }
 
-t.test('type, encoding, caching, metadata, tags and class are kept at every size', async (t) => {
-  const kept = {
+t.test('content headers, metadata, tags and storage class are stored at every size', async (t) => {
+  const params = {
     ContentType: 'video/webm',
     ContentEncoding: 'x-nothing',
     ContentLanguage: 'de',
@@ -53,60 +60,61 @@ t.test('type, encoding, caching, metadata, tags and class are kept at every size
     CacheControl: 'max-age=60',
     Metadata: { speaker: 'Ada' },
   }
-  const stored = await both(t, {
-    ...kept,
+  const stored = await uploadBothSizes(t, {
+    ...params,
     Tagging: 'project=talks',
     ...(isMinio ? { StorageClass: 'REDUCED_REDUNDANCY', Expires: new Date('2030-01-01T00:00:00Z') } : {}),
   })
-  t.match(stored, kept)
+  t.match(stored, params)
   if (isMinio) t.match(stored, { StorageClass: 'REDUCED_REDUNDANCY', ExpiresString: 'Tue, 01 Jan 2030 00:00:00 GMT' })
 })
 
-t.test('an object of which nothing is said has one and the same type at every size', async (t) => {
-  t.equal((await both(t, {})).ContentType, 'application/octet-stream')
+t.test('an object without a ContentType has the same type at every size', async (t) => {
+  t.equal((await uploadBothSizes(t, {})).ContentType, 'application/octet-stream')
 })
 
-const needsEncryption = isMinio ? {} : { skip: 'this store encrypts nothing' }
+const needsEncryption = isMinio ? {} : { skip: 'this store does not encrypt' }
 
-t.test("the store's key encrypts at every size", needsEncryption, async (t) => {
-  t.match(await both(t, { ServerSideEncryption: 'AES256' }), { ServerSideEncryption: 'AES256' })
+t.test("objects of every size are encrypted with the store's key", needsEncryption, async (t) => {
+  t.match(await uploadBothSizes(t, { ServerSideEncryption: 'AES256' }), { ServerSideEncryption: 'AES256' })
 })
 
-t.test('a KMS key encrypts at every size', needsEncryption, async (t) => {
-  const stored = await both(t, { ServerSideEncryption: 'aws:kms', SSEKMSKeyId: 'test-key' })
+t.test('objects of every size are encrypted with a KMS key', needsEncryption, async (t) => {
+  const stored = await uploadBothSizes(t, { ServerSideEncryption: 'aws:kms', SSEKMSKeyId: 'test-key' })
   t.match(stored, { ServerSideEncryption: 'aws:kms', SSEKMSKeyId: /test-key$/ })
 })
 
-const needsTls = endpoint.protocol === 'https:' ? needsEncryption : { skip: "a customer's key goes over TLS only" }
+const needsTls =
+  endpoint.protocol === 'https:' ? needsEncryption : { skip: "a customer's key may be sent only over TLS" }
 
-t.test("a customer's key encrypts at every size", needsTls, async (t) => {
+t.test("objects of every size are encrypted with a customer's key", needsTls, async (t) => {
   const key = { SSECustomerAlgorithm: 'AES256', SSECustomerKey: 'a customer holds 32 bytes of key' }
-  t.match(await both(t, key, { head: key }), { SSECustomerAlgorithm: 'AES256' })
+  t.match(await uploadBothSizes(t, key, { head: key }), { SSECustomerAlgorithm: 'AES256' })
 })
 
-t.test('an object is locked at every size', async (t) => {
+t.test('objects of every size are locked', async (t) => {
   const ObjectLockRetainUntilDate = new Date(Date.now() + 3_600_000)
   ObjectLockRetainUntilDate.setMilliseconds(0)
   const lock = { ObjectLockMode: 'GOVERNANCE', ObjectLockRetainUntilDate }
-  const stored = await both(t, lock, { bucket: { ObjectLockEnabledForBucket: true } })
+  const stored = await uploadBothSizes(t, lock, { bucket: { ObjectLockEnabledForBucket: true } })
   t.match(stored, { ObjectLockMode: 'GOVERNANCE', ObjectLockRetainUntilDate })
 })
 
-t.test('what is said of the requester and the owner goes with every request', async (t) => {
+t.test('ExpectedBucketOwner and RequestPayer are sent with every request', async (t) => {
   const proxy = await faultProxy(t)
   const client = s3Client(t, { endpoint: proxy.url })
   const Bucket = await makeBucket(t)
   const owner = (await client.send(new ListBucketsCommand({}))).Owner?.ID as string
   proxy.seen.length = 0
-  const said = { ACL: 'private', ExpectedBucketOwner: owner, RequestPayer: 'requester' } as const
+  const params = { ACL: 'private', ExpectedBucketOwner: owner, RequestPayer: 'requester' } as const
   for (const [Key, data] of Object.entries(SIZES)) {
-    await pipeline(Readable.from([data]), s3Writable({ client, Bucket, Key, ...said }))
+    await pipeline(Readable.from([data]), s3Writable({ client, Bucket, Key, ...params }))
   }
   const failing = s3Writable({
     client,
     Bucket,
     Key: 'aborted',
-    ...said,
+    ...params,
     beforeComplete: () => Promise.reject(new Error('no')),
   })
   await t.rejects(pipeline(Readable.from([SIZES.large]), failing), { message: 'no' })
@@ -121,7 +129,7 @@ t.test('what is said of the requester and the owner goes with every request', as
   }
 })
 
-t.test('each operation is given what it takes', async (t) => {
+t.test('each operation gets the parameters that it takes', async (t) => {
   const names = [
     'ACL',
     'Bucket',
@@ -159,7 +167,7 @@ t.test('each operation is given what it takes', async (t) => {
   }
 })
 
-t.test('every checksum algorithm that the SDK has can be asked for', async (t) => {
+t.test('every checksum algorithm of the SDK can be requested', async (t) => {
   const client = s3Client(t)
   const Bucket = await makeBucket(t)
   for (const ChecksumAlgorithm of ['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'] as const) {
@@ -167,9 +175,9 @@ t.test('every checksum algorithm that the SDK has can be asked for', async (t) =
       const upload = s3Writable({ client, Bucket, Key, ChecksumAlgorithm })
       await pipeline(Readable.from([data]), upload)
       const stored = await head(Bucket, Key, { ChecksumMode: 'ENABLED' })
-      const answered = stored?.[`Checksum${ChecksumAlgorithm}`]
-      t.match(answered, /^[A-Za-z0-9+/]+=*(-2)?$/, `${ChecksumAlgorithm} of a ${Key} object`)
-      t.equal(upload.result?.[`Checksum${ChecksumAlgorithm}`], answered)
+      const checksum = stored?.[`Checksum${ChecksumAlgorithm}`]
+      t.match(checksum, /^[A-Za-z0-9+/]+=*(-2)?$/, `${ChecksumAlgorithm} of a ${Key} object`)
+      t.equal(upload.result?.[`Checksum${ChecksumAlgorithm}`], checksum)
     }
   }
 })
@@ -188,26 +196,26 @@ t.test('FULL_OBJECT gives the object the CRC-32 of all its bytes', async (t) => 
   t.equal(complete?.headers['x-amz-mp-object-size'], String(SIZES.large.length))
 })
 
-t.test('a checksum of the whole that the caller gives is verified at every size', async (t) => {
+t.test('a given checksum of the full object is verified at every size', async (t) => {
   const client = s3Client(t)
   const Bucket = await makeBucket(t)
   const hash = (algorithm: string, data: Buffer) => createHash(algorithm).update(data).digest('base64')
-  const GIVEN: Record<string, (data: Buffer) => string> = {
+  const CHECKSUMS: Record<string, (data: Buffer) => string> = {
     ContentMD5: (data) => hash('md5', data),
     ChecksumSHA1: (data) => hash('sha1', data),
     ChecksumSHA256: (data) => hash('sha256', data),
     ChecksumCRC32: (data) => crc32Base64(crc32(data)),
   }
-  for (const [name, of] of Object.entries(GIVEN)) {
+  for (const [name, of] of Object.entries(CHECKSUMS)) {
     for (const [Key, data] of Object.entries(SIZES)) {
       await pipeline(Readable.from([data]), s3Writable({ client, Bucket, Key, [name]: of(data) } as S3WritableOptions))
-      t.ok(await head(Bucket, Key), `${name}, right, of a ${Key} object`)
+      t.ok(await head(Bucket, Key), `the right ${name} of a ${Key} object`)
       const wrong = { client, Bucket, Key: `wrong ${Key}`, [name]: of(bytes(1)) } as S3WritableOptions
       const expected = { code: 'ERR_S3_INTEGRITY', message: new RegExp(`${name} should be `) }
       await t.rejects(
         pipeline(Readable.from([data]), s3Writable(wrong)),
         expected,
-        `${name}, wrong, of a ${Key} object`,
+        `a wrong ${name} of a ${Key} object`,
       )
       t.notOk(await head(Bucket, `wrong ${Key}`))
     }
@@ -215,7 +223,7 @@ t.test('a checksum of the whole that the caller gives is verified at every size'
   t.same(await unfinishedUploads(Bucket), [])
 })
 
-t.test('a CRC-64/NVME of the whole is verified by S3 at every size', async (t) => {
+t.test('S3 verifies a given CRC-64/NVME of the full object at every size', async (t) => {
   const client = s3Client(t)
   const Bucket = await makeBucket(t)
   for (const [Key, data] of Object.entries(SIZES)) {

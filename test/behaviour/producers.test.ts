@@ -13,8 +13,8 @@ import { denied } from '../support/faults.js'
 import { scenario } from '../support/scenario.js'
 import { stored } from '../support/store.js'
 
-/** Fails what it ends with, unless the producer ended with 0. */
-function exitOf(child: ChildProcess): () => Promise<void> {
+/** Returns a `beforeComplete` that rejects unless the process ended with exit code 0. */
+function requireExitZero(child: ChildProcess): () => Promise<void> {
   const closed = once(child, 'close')
   return async () => {
     const [code] = await closed
@@ -23,43 +23,43 @@ function exitOf(child: ChildProcess): () => Promise<void> {
 }
 
 for (const script of ['head -c 7000000 /dev/zero; exit 3', 'exit 3']) {
-  t.test(`beforeComplete tells a producer that fails from one that ends: ${script}`, async (t) => {
+  t.test(`beforeComplete rejects the output of a process that failed: ${script}`, async (t) => {
     const { upload, fails } = await scenario(t)
     const child = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'inherit'] })
-    await fails(pipeline(child.stdout, upload({ beforeComplete: exitOf(child) })), {
+    await fails(pipeline(child.stdout, upload({ beforeComplete: requireExitZero(child) })), {
       message: 'the producer ended with code 3',
     })
   })
 }
 
-t.test('a producer that never ends is ended by a destination that fails, and the error is S3’s', async (t) => {
+t.test('a failed upload ends a producer that never ends, and the error is S3’s', async (t) => {
   const { upload, fails } = await scenario(t, {
     fault: ({ operation }) => (operation === 'CreateMultipartUpload' ? denied : undefined),
   })
   const child = spawn('cat', ['/dev/zero'], { stdio: ['ignore', 'pipe', 'inherit'] })
   const closed = once(child, 'close')
   await fails(pipeline(child.stdout, upload()), { name: 'AccessDenied', operation: 'CreateMultipartUpload' })
-  // Node's pipe is a socket pair: with bytes in it that nobody read, the producer gets ECONNRESET instead of SIGPIPE.
-  t.not((await closed)[0], 0, 'it was ended by its broken pipe')
+  // Node's pipe is a socket pair: if it is closed with unread bytes, the producer gets ECONNRESET instead of SIGPIPE.
+  t.not((await closed)[0], 0, 'the broken pipe ended the producer')
 })
 
-t.test('an HTTP client that goes away in the middle publishes nothing', async (t) => {
+t.test('if an HTTP client disconnects before its request ends, there is no object', async (t) => {
   const { upload, fails } = await scenario(t)
-  const { promise: came, resolve } = deferred()
+  const { promise: failed, resolve } = deferred()
   const server = createServer((request) => {
-    const sent = pipeline(request, upload())
-    void fails(sent, { code: 'ECONNRESET' }).then(resolve)
+    const piped = pipeline(request, upload())
+    void fails(piped, { code: 'ECONNRESET' }).then(resolve)
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as { port: number }
   const client = request({ port, host: '127.0.0.1', method: 'POST', headers: { 'content-length': 20 * MiB } })
   client.on('error', () => {})
   client.write(bytes(8 * MiB), () => client.destroy())
-  await came
+  await failed
   server.close()
 })
 
-t.test('a file is sent as it is read: behind a link, from an offset on, or without an end of its own', async (t) => {
+t.test('a file stream is uploaded as it is read: through a link, from an offset, or from a device', async (t) => {
   const { upload, Bucket } = await scenario(t)
   const data = bytes(2 * P + 7)
   const folder = t.testdir()
@@ -74,7 +74,7 @@ t.test('a file is sent as it is read: behind a link, from an offset on, or witho
   t.equal((await stored(Bucket, 'k')).size, P + 1)
 })
 
-t.test('lines that trickle are one PutObject at the end', async (t) => {
+t.test('lines that are written slowly become one PutObject at the end', async (t) => {
   const { upload, Bucket, proxy } = await scenario(t)
   const log = upload()
   for (let i = 0; i < 100; i++) {
@@ -91,7 +91,7 @@ t.test('lines that trickle are one PutObject at the end', async (t) => {
   )
 })
 
-t.test('a loop of write and drain ends with the error of a part that fails', async (t) => {
+t.test('a loop of write and drain is ended by the error of a failed part', async (t) => {
   const { upload, fails } = await scenario(t, { fault: ({ PartNumber }) => (PartNumber === 1 ? denied : undefined) })
   const stream = upload()
   const endless = async (): Promise<void> => {
@@ -100,7 +100,7 @@ t.test('a loop of write and drain ends with the error of a part that fails', asy
   await fails(endless(), { name: 'AccessDenied', PartNumber: 1 })
 })
 
-t.test('an exception in the producer is the error, the very same object', async (t) => {
+t.test('an exception of the producer is passed on as the same object', async (t) => {
   const { upload, fails } = await scenario(t)
   const error = Object.freeze(new TypeError('x is not a function'))
   const source = Readable.from(
@@ -112,20 +112,20 @@ t.test('an exception in the producer is the error, the very same object', async 
   await fails(pipeline(source, upload()), error)
 })
 
-t.test('two uploads on one controller are both aborted', async (t) => {
+t.test('one AbortController aborts two uploads', async (t) => {
   const { upload, Bucket, proxy } = await scenario(t)
   const controller = new AbortController()
   const uploads = ['one', 'two'].map((Key) => upload({ Key, signal: controller.signal }))
-  const sent = uploads.map((upload) => failureOf(pipeline(new Readable({ read() {} }), upload)))
+  const failures = uploads.map((upload) => failureOf(pipeline(new Readable({ read() {} }), upload)))
   for (const upload of uploads) upload.write(bytes(P + 1))
   await Promise.all(uploads.map((upload) => once(upload, 'progress')))
   controller.abort()
-  for (const error of await Promise.all(sent)) t.match(error, { name: 'AbortError' })
+  for (const error of await Promise.all(failures)) t.match(error, { name: 'AbortError' })
   for (const Key of ['one', 'two']) await nothingIsLeft(t, Bucket, Key)
   t.equal(proxy.of('AbortMultipartUpload').length, 2)
 })
 
-t.test('two uploads to one key at once do not mix: the object is the one or the other', async (t) => {
+t.test('two concurrent uploads to one key do not mix: the object has the bytes of one of them', async (t) => {
   const { upload, Bucket } = await scenario(t)
   const both = [bytes(3 * P, 1), bytes(3 * P, 2)]
   const uploads = both.map((data) => {
@@ -134,11 +134,11 @@ t.test('two uploads to one key at once do not mix: the object is the one or the 
   })
   const [first, second] = await Promise.all(uploads)
   t.not(first, second)
-  const { sha256: found } = await stored(Bucket, 'k')
-  t.ok(both.map(sha256).includes(found))
+  const { sha256: hash } = await stored(Bucket, 'k')
+  t.ok(both.map(sha256).includes(hash))
 })
 
-t.test('a source that is endless, of which only the start is piped, is its start', async (t) => {
+t.test('a pipeline that takes only the start of a source makes an object of that start', async (t) => {
   const { upload, Bucket } = await scenario(t)
   await pipeline(
     zeros(1024 * MiB),

@@ -14,13 +14,14 @@ const secretAccessKey = 'a-secret-that-nobody-may-see'
 const sessionToken = 'a-token-that-nobody-may-see'
 const SSECustomerKey = createHash('sha256').update('a customer key').digest()
 
-const on =
+/** A fault that plays `fault` on one operation, and answers all others. */
+const faultOn =
   (operation: string, fault: Fault) =>
   (seen: RecordedRequest): Fault | undefined =>
-    seen.operation === operation ? fault : answered(seen)
+    seen.operation === operation ? fault : answerInS3Place(seen)
 
-/** In S3's place, which knows neither this secret nor this token. */
-function answered({ operation, PartNumber }: RecordedRequest): Fault {
+/** Answers instead of the S3 under test, which knows neither this secret key nor this token. */
+function answerInS3Place({ operation, PartNumber }: RecordedRequest): Fault {
   const ok = (body: string): Fault => ({ do: 'answer', status: 200, body })
   if (operation === 'CreateMultipartUpload') {
     return ok('<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>')
@@ -31,14 +32,19 @@ function answered({ operation, PartNumber }: RecordedRequest): Fault {
 
 const FAULTS: Record<string, (seen: RecordedRequest) => Fault> = {}
 for (const operation of ['PutObject', 'CreateMultipartUpload', 'UploadPart', 'CompleteMultipartUpload']) {
-  FAULTS[`${operation} is refused`] = on(operation, denied) as (seen: RecordedRequest) => Fault
-  FAULTS[`${operation} is broken off`] = on(operation, { do: 'reset', after: 0 }) as (seen: RecordedRequest) => Fault
-  FAULTS[`${operation} stands still`] = on(operation, { do: 'ignore' }) as (seen: RecordedRequest) => Fault
+  FAULTS[`${operation} is refused`] = faultOn(operation, denied) as (seen: RecordedRequest) => Fault
+  FAULTS[`${operation} is broken off`] = faultOn(operation, { do: 'reset', after: 0 }) as (
+    seen: RecordedRequest,
+  ) => Fault
+  FAULTS[`${operation} stands still`] = faultOn(operation, { do: 'ignore' }) as (seen: RecordedRequest) => Fault
 }
-/** As AWS answers a wrong signature, and a wrong token; some stores have it all in the message. */
+/**
+ * AWS's answers to a wrong signature and a wrong token, which quote what was signed. Some stores quote it in the
+ * message.
+ */
 for (const operation of ['PutObject', 'CreateMultipartUpload', 'UploadPart', 'CompleteMultipartUpload']) {
-  FAULTS[`${operation} is refused with what was signed`] = (seen) => {
-    if (seen.operation !== operation) return answered(seen)
+  FAULTS[`${operation} is refused with an answer that quotes what was signed`] = (seen) => {
+    if (seen.operation !== operation) return answerInS3Place(seen)
     const headers = Object.entries(seen.headers)
     const lines = [
       ...headers.map(([name, value]) => `${name}:${value}`),
@@ -52,15 +58,15 @@ for (const operation of ['PutObject', 'CreateMultipartUpload', 'UploadPart', 'Co
   }
 }
 FAULTS['the clean-up fails too'] = ({ operation }) =>
-  operation === 'CreateMultipartUpload' ? answered({ operation } as RecordedRequest) : denied
+  operation === 'CreateMultipartUpload' ? answerInS3Place({ operation } as RecordedRequest) : denied
 
 t.test('no error, event or output holds a secret key, a session token, a signature or a customer key', async (t) => {
   const Bucket = await makeBucket(t)
-  for (const [what, fault] of Object.entries(FAULTS)) {
+  for (const [name, fault] of Object.entries(FAULTS)) {
     const proxy = await faultProxy(t, { fault, tls: true })
     const credentials = { accessKeyId, secretAccessKey, sessionToken }
     const client = s3Client(t, { endpoint: proxy.url, maxAttempts: 1, credentials })
-    const told: unknown[] = []
+    const observed: unknown[] = []
     for (const size of [KiB, 2 * P + 1]) {
       const upload = s3Writable({
         client,
@@ -71,33 +77,34 @@ t.test('no error, event or output holds a secret key, a session token, a signatu
         SSECustomerAlgorithm: 'AES256',
         SSECustomerKey: SSECustomerKey as never,
       })
-      for (const event of ['progress', 'error', 'close', 'finish']) upload.on(event, (...args) => told.push(args))
-      told.push(await failureOf(pipeline(zeros(size), upload)), upload, upload.result)
+      for (const event of ['progress', 'error', 'close', 'finish']) upload.on(event, (...args) => observed.push(args))
+      observed.push(await failureOf(pipeline(zeros(size), upload)), upload, upload.result)
     }
     const signatures = proxy.seen.map(({ headers }) => /Signature=(\w+)/.exec(String(headers.authorization))?.[1] ?? '')
-    t.ok(signatures.length > 0 && signatures.every((one) => one.length === 64), what)
+    t.ok(signatures.length > 0 && signatures.every(({ length }) => length === 64), name)
     const secrets = [secretAccessKey, sessionToken, ...signatures]
     for (const encoding of ['base64', 'hex', 'latin1'] as const) secrets.push(SSECustomerKey.toString(encoding))
-    const texts = told.flatMap((one) => [
-      inspect(one, { depth: 20, maxStringLength: Number.POSITIVE_INFINITY }),
-      String(one),
-      JSON.stringify(one, leaveOutLoops()) ?? '',
-      ...(one instanceof Error ? everyText(one) : []),
+    const texts = observed.flatMap((value) => [
+      inspect(value, { depth: 20, maxStringLength: Number.POSITIVE_INFINITY }),
+      String(value),
+      JSON.stringify(value, withoutCycles()) ?? '',
+      ...(value instanceof Error ? allStrings(value) : []),
     ])
-    const found = secrets.filter((secret) => texts.some((text) => text.includes(secret)))
-    t.same(found, [], what)
+    const exposed = secrets.filter((secret) => texts.some((text) => text.includes(secret)))
+    t.same(exposed, [], name)
   }
 })
 
-/** Every text that an error leads to, also by what is not enumerable. */
-function everyText(value: unknown, seen = new Set<unknown>()): string[] {
+/** All strings that can be reached from an error, also through properties that are not enumerable. */
+function allStrings(value: unknown, seen = new Set<unknown>()): string[] {
   if (typeof value === 'string') return [value]
   if (typeof value !== 'object' || value === null || seen.has(value)) return []
   seen.add(value)
-  return Reflect.ownKeys(value).flatMap((key) => everyText(Reflect.get(value, key), seen))
+  return Reflect.ownKeys(value).flatMap((key) => allStrings(Reflect.get(value, key), seen))
 }
 
-function leaveOutLoops(): (key: string, value: unknown) => unknown {
+/** A replacer for JSON.stringify that leaves out an object that it has seen before. */
+function withoutCycles(): (key: string, value: unknown) => unknown {
   const seen = new Set<unknown>()
   return (_, value) => {
     if (typeof value !== 'object' || value === null) return value

@@ -17,8 +17,8 @@ const SIZES = {
   '7P+3': 7 * P + 3,
 }
 
-/** The same lengths in every run. */
-function irregular(): () => number {
+/** Pseudorandom write lengths, the same in every run. */
+function irregularLengths(): () => number {
   let seed = 42
   return () => {
     seed = (seed * 48271) % 0x7fffffff
@@ -29,32 +29,32 @@ const WRITES = {
   '1 KiB': () => KiB,
   '64 KiB': () => 64 * KiB,
   '3P': () => 3 * P,
-  random: irregular(),
+  random: irregularLengths(),
 }
 
-/** How a producer ends: from a source that never waits, or a turn of the event loop after each chunk. */
-const ENDS = {
+/** Sources that produce the chunks at once, or wait for a turn of the event loop after each chunk. */
+const SOURCES = {
   'a source that never waits': (chunks: Iterable<Buffer>, to: Writable) => pipeline(Readable.from(chunks), to),
-  'a source that waits': (chunks: Iterable<Buffer>, to: Writable) => pipeline(later(chunks), to),
+  'a source that waits': (chunks: Iterable<Buffer>, to: Writable) => pipeline(withPauses(chunks), to),
 }
-async function* later(chunks: Iterable<Buffer>): AsyncGenerator<Buffer> {
+async function* withPauses(chunks: Iterable<Buffer>): AsyncGenerator<Buffer> {
   for (const chunk of chunks) {
     yield chunk
     await new Promise(setImmediate)
   }
 }
 
-t.test('every size, written in every way, is stored byte for byte in exact parts', async (t) => {
+t.test('an object of every size, written in chunks of every size, has the same bytes and exact parts', async (t) => {
   const proxy = await faultProxy(t)
   const client = s3Client(t, { endpoint: proxy.url })
   const Bucket = await makeBucket(t)
   for (const [sizeName, size] of Object.entries(SIZES)) {
     const data = bytes(size)
     for (const [writeName, next] of Object.entries(WRITES)) {
-      for (const [endName, run] of Object.entries(ENDS)) {
-        await t.test(`${sizeName} bytes in writes of ${writeName} from ${endName}`, async (t) => {
+      for (const [sourceName, run] of Object.entries(SOURCES)) {
+        await t.test(`${sizeName} bytes in chunks of ${writeName} from ${sourceName}`, async (t) => {
           proxy.seen.length = 0
-          const Key = `${sizeName}/${writeName}/${endName}`
+          const Key = `${sizeName}/${writeName}/${sourceName}`
           const upload = s3Writable({ client, Bucket, Key, partSize: P })
           await run(pieces(data, next), upload)
 
@@ -67,10 +67,10 @@ t.test('every size, written in every way, is stored byte for byte in exact parts
             return
           }
           t.same(requests, ['CompleteMultipartUpload', 'CreateMultipartUpload', ...Array(parts).fill('UploadPart')])
-          const lengths = proxy.of('UploadPart').sort((a, b) => Number(a.PartNumber) - Number(b.PartNumber))
+          const partRequests = proxy.of('UploadPart').sort((a, b) => Number(a.PartNumber) - Number(b.PartNumber))
           const last = size - (parts - 1) * P
           t.same(
-            lengths.map(({ length }) => length),
+            partRequests.map(({ length }) => length),
             [...Array(parts - 1).fill(P), last],
           )
           t.equal(upload.result?.ETag, multipartETag(data, P))

@@ -8,8 +8,14 @@ import { faultProxy } from '../support/fault-proxy.js'
 import { denied } from '../support/faults.js'
 import { makeBucket, s3Client, unfinishedUploads } from '../support/store.js'
 
-/** A bucket, and what begins an upload in it. */
-async function begun(t: Test): Promise<{ client: S3Client; Bucket: string; begin: (Key: string) => Promise<string> }> {
+interface BucketOfUploads {
+  client: S3Client
+  Bucket: string
+  /** Begins an upload of the key. Resolves with its UploadId. */
+  begin: (Key: string) => Promise<string>
+}
+
+async function bucketOfUploads(t: Test): Promise<BucketOfUploads> {
   const client = s3Client(t)
   const Bucket = await makeBucket(t)
   const begin = async (Key: string): Promise<string> => {
@@ -19,34 +25,34 @@ async function begun(t: Test): Promise<{ client: S3Client; Bucket: string; begin
   return { client, Bucket, begin }
 }
 
-/** Keys and UploadIds, as text that can be compared. */
-async function listed(all: AsyncIterable<{ Key: string; UploadId: string }>): Promise<string[]> {
-  const found: string[] = []
-  for await (const { Key, UploadId } of all) found.push(`${Key} ${UploadId}`)
-  return found.sort()
+/** The uploads as sorted strings of Key and UploadId. */
+async function toStrings(uploads: AsyncIterable<{ Key: string; UploadId: string }>): Promise<string[]> {
+  const strings: string[] = []
+  for await (const { Key, UploadId } of uploads) strings.push(`${Key} ${UploadId}`)
+  return strings.sort()
 }
 
-t.test('unfinished uploads are listed, of a bucket, under a prefix or of a key, and removed', async (t) => {
-  const { client, Bucket, begin } = await begun(t)
+t.test('the unfinished uploads of a bucket, a prefix or a key are listed and removed', async (t) => {
+  const { client, Bucket, begin } = await bucketOfUploads(t)
   const keys = ['a', 'a/1', 'a/1', 'a/2', 'b']
   const all: string[] = []
   for (const key of keys) all.push(`${key} ${await begin(key)}`)
   all.sort()
-  t.same(await listed(listUploads({ client, Bucket })), all)
+  t.same(await toStrings(listUploads({ client, Bucket })), all)
   for (const Prefix of ['', 'a', 'a/', 'a/1', 'a/2', 'b', 'c', 'a/1x']) {
-    const expected = all.filter((one) => one.split(' ')[0]?.startsWith(Prefix))
-    t.same(await listed(listUploads({ client, Bucket, Prefix })), expected, JSON.stringify(Prefix))
+    const expected = all.filter((text) => text.split(' ')[0]?.startsWith(Prefix))
+    t.same(await toStrings(listUploads({ client, Bucket, Prefix })), expected, JSON.stringify(Prefix))
   }
-  for (const one of all) {
-    const [Key = '', UploadId = ''] = one.split(' ')
+  for (const text of all) {
+    const [Key = '', UploadId = ''] = text.split(' ')
     await abortUpload({ client, Bucket, Key, UploadId })
-    await t.resolves(abortUpload({ client, Bucket, Key, UploadId }), 'again, where there is none')
+    await t.resolves(abortUpload({ client, Bucket, Key, UploadId }), 'aborting it again is no error')
   }
   t.same(await unfinishedUploads(Bucket), [])
 })
 
-t.test('parts are listed over as many pages as there are', async (t) => {
-  // MinIO gives ten thousand in a page, so the pages are made here.
+t.test('listParts reads all pages', async (t) => {
+  // MinIO lists up to 10,000 parts in a page, so the proxy makes smaller pages.
   const page = (next: number | undefined, ...numbers: number[]): string => {
     const parts = numbers.map((n) => `<Part><PartNumber>${n}</PartNumber><Size>${n * P}</Size></Part>`)
     const marker = next === undefined ? '' : `<NextPartNumberMarker>${next}</NextPartNumberMarker>`
@@ -62,8 +68,8 @@ t.test('parts are listed over as many pages as there are', async (t) => {
   t.same(markers, [null, '2', '4'])
 })
 
-t.test('uploads are listed over as many pages as there are', async (t) => {
-  const { Bucket } = await begun(t)
+t.test('listUploads reads all pages', async (t) => {
+  const { Bucket } = await bucketOfUploads(t)
   const page = (next: string, ...keys: string[]): string => {
     const uploads = keys.map((key) => `<Upload><Key>${key}</Key><UploadId>id-${key}</UploadId></Upload>`)
     const more = next === '' ? '' : `<NextKeyMarker>${next}</NextKeyMarker><NextUploadIdMarker>id</NextUploadIdMarker>`
@@ -76,11 +82,11 @@ t.test('uploads are listed over as many pages as there are', async (t) => {
       operation === 'ListMultipartUploads' ? { do: 'answer', status: 200, body: pages.shift() ?? '' } : undefined,
   })
   const client = s3Client(t, { endpoint: proxy.url })
-  t.same(await listed(listUploads({ client, Bucket })), ['a id-a', 'b id-b', 'c id-c', 'd id-d', 'e id-e'])
+  t.same(await toStrings(listUploads({ client, Bucket })), ['a id-a', 'b id-b', 'c id-c', 'd id-d', 'e id-e'])
 })
 
-t.test('a page that promises more and does not say where is the last', async (t) => {
-  const { Bucket } = await begun(t)
+t.test('a truncated page without a marker for the next one is the last', async (t) => {
+  const { Bucket } = await bucketOfUploads(t)
   const proxy = await faultProxy(t, {
     fault: ({ operation }) => ({
       do: 'answer',
@@ -89,45 +95,47 @@ t.test('a page that promises more and does not say where is the last', async (t)
     }),
   })
   const client = s3Client(t, { endpoint: proxy.url })
-  t.same(await listed(listUploads({ client, Bucket })), [])
+  t.same(await toStrings(listUploads({ client, Bucket })), [])
   t.same(await listParts({ client, Bucket, Key: 'k', UploadId: 'x' }).next(), { value: undefined, done: true })
   t.equal(proxy.seen.length, 2)
 })
 
-t.test('what S3 refuses, and what is no option, is told', async (t) => {
+t.test('requests that S3 refuses and invalid options are errors', async (t) => {
   const client = s3Client(t)
-  const none = { client, Bucket: 'no-such-bucket-here', Key: 'k', UploadId: 'x' }
-  t.match(await failureOf(listed(listUploads(none))), {
+  const missing = { client, Bucket: 'no-such-bucket-here', Key: 'k', UploadId: 'x' }
+  t.match(await failureOf(toStrings(listUploads(missing))), {
     name: 'NoSuchBucket',
     code: 'ERR_S3_REQUEST',
     operation: 'ListMultipartUploads',
     message: /^s3:\/\/no-such-bucket-here\/: ListMultipartUploads failed\. NoSuchBucket/,
   })
-  const parts = async (): Promise<void> => {
-    for await (const _ of listParts(none)) t.fail('there are none')
+  const readParts = async (): Promise<void> => {
+    for await (const _ of listParts(missing)) t.fail('there are no parts')
   }
-  t.match(await failureOf(parts()), { operation: 'ListParts', UploadId: 'x' })
-  const stranger = s3Client(t, { credentials: { accessKeyId: 'nobody', secretAccessKey: 'knows' } })
+  t.match(await failureOf(readParts()), { operation: 'ListParts', UploadId: 'x' })
+  const unknownClient = s3Client(t, { credentials: { accessKeyId: 'nobody', secretAccessKey: 'knows' } })
   const refused = { name: 'InvalidAccessKeyId', operation: 'AbortMultipartUpload', UploadId: 'x' }
-  t.match(await failureOf(abortUpload({ ...none, client: stranger })), refused)
-  t.match(await failureOf(abortUpload({ ...none, UploadId: '' })), { code: 'ERR_INVALID_ARG_VALUE' })
-  t.match(await failureOf(listed(listUploads({ ...none, client: {} as never }))), { code: 'ERR_INVALID_ARG_TYPE' })
+  t.match(await failureOf(abortUpload({ ...missing, client: unknownClient })), refused)
+  t.match(await failureOf(abortUpload({ ...missing, UploadId: '' })), { code: 'ERR_INVALID_ARG_VALUE' })
+  t.match(await failureOf(toStrings(listUploads({ ...missing, client: {} as never }))), {
+    code: 'ERR_INVALID_ARG_TYPE',
+  })
 })
 
-t.test('ls shows each upload, and what is stored of it; abort removes the old ones, or one', async (t) => {
-  const { client, Bucket, begin } = await begun(t)
+t.test('ls shows each upload and its parts, and abort removes the old uploads or a named one', async (t) => {
+  const { client, Bucket, begin } = await bucketOfUploads(t)
   const first = await begin('dumps/a')
   const second = await begin('dumps/b')
   const send = { Bucket, Key: 'dumps/a', UploadId: first }
   for (const PartNumber of [1, 2]) await client.send(new UploadPartCommand({ ...send, PartNumber, Body: bytes(P) }))
   const S3 = `s3://${Bucket}`
-  const shown = (await cli(['ls', `${S3}/dumps/`])).stdout.split('\n')
+  const lines = (await cli(['ls', `${S3}/dumps/`])).stdout.split('\n')
   t.match(
-    shown.find((line) => line.includes('dumps/a')),
+    lines.find((line) => line.includes('dumps/a')),
     new RegExp(`^${S3}/dumps/a {2}${first} {2}\\S+ old {2}2 parts {2}10.0 MiB`),
   )
   t.match(
-    shown.find((line) => line.includes('dumps/b')),
+    lines.find((line) => line.includes('dumps/b')),
     /0 parts {2}0 B/,
   )
   const json = (await cli(['ls', S3, '--json'])).stdout
@@ -139,13 +147,13 @@ t.test('ls shows each upload, and what is stored of it; abort removes the old on
     { Bucket, UploadId: first, parts: 2, size: 2 * P },
   )
 
-  const young = await cli(['abort', S3, '--older-than', '1h', '--yes'])
-  t.same([young.code, young.stdout], [0, ''], 'none is old enough')
-  const dry = await cli(['abort', S3, '--older-than', '0s', '--dry-run'])
-  t.same([dry.code, dry.stdout.trim().split('\n').length], [0, 2])
-  const unasked = await cli(['abort', S3, '--older-than', '0s'])
-  t.equal(unasked.code, 2)
-  t.match(unasked.stderr, /Standard input is not a terminal: pass --yes/)
+  const tooYoung = await cli(['abort', S3, '--older-than', '1h', '--yes'])
+  t.same([tooYoung.code, tooYoung.stdout], [0, ''], 'no upload is old enough')
+  const dryRun = await cli(['abort', S3, '--older-than', '0s', '--dry-run'])
+  t.same([dryRun.code, dryRun.stdout.trim().split('\n').length], [0, 2])
+  const unconfirmed = await cli(['abort', S3, '--older-than', '0s'])
+  t.equal(unconfirmed.code, 2)
+  t.match(unconfirmed.stderr, /Standard input is not a terminal: pass --yes/)
   t.equal((await unfinishedUploads(Bucket)).length, 2, 'nothing was removed')
 
   t.equal((await cli(['abort', `${S3}/dumps/b`, '--upload-id', second, '--yes'])).code, 0)
@@ -155,10 +163,10 @@ t.test('ls shows each upload, and what is stored of it; abort removes the old on
   t.same(await unfinishedUploads(Bucket), [])
   t.match(await cli(['ls', 's3://no-such-bucket-here']), { code: 1, stderr: /^s3-writable: .*NoSuchBucket/ })
 
-  const gone = { do: 'answer', status: 404, body: '<Error><Code>NoSuchUpload</Code></Error>' } as const
+  const notFound = { do: 'answer', status: 404, body: '<Error><Code>NoSuchUpload</Code></Error>' } as const
   const third = await begin('k')
   for (const [fault, code, out] of [
-    [gone, 0, /0 parts/],
+    [notFound, 0, /0 parts/],
     [denied, 1, /ListParts failed. AccessDenied.*s3:ListMultipartUploadParts/],
   ] as const) {
     const proxy = await faultProxy(t, { fault: ({ operation }) => (operation === 'ListParts' ? fault : undefined) })
@@ -169,7 +177,7 @@ t.test('ls shows each upload, and what is stored of it; abort removes the old on
   const proxy = await faultProxy(t, {
     fault: ({ operation }) => (operation === 'AbortMultipartUpload' ? denied : undefined),
   })
-  const kept = await cli(['abort', S3, '--older-than', '0s', '--yes'], { at: proxy.url })
-  t.match(kept, { code: 1, stderr: /^0 removed\.\ns3-writable: .*AbortMultipartUpload failed\. AccessDenied/ })
+  const refused = await cli(['abort', S3, '--older-than', '0s', '--yes'], { at: proxy.url })
+  t.match(refused, { code: 1, stderr: /^0 removed\.\ns3-writable: .*AbortMultipartUpload failed\. AccessDenied/ })
   await abortUpload({ client, Bucket, Key: 'k', UploadId: third })
 })
