@@ -139,16 +139,13 @@ t.test('a wrong option throws immediately, with what was expected and what was r
   t.throws(() => s3Writable(null as never), { code: TYPE, message: /Received null/ })
 })
 
-t.test(
-  'the error for an unknown option lists the known ones, and suggests the one that differs only in case',
-  async (t) => {
-    const message =
-      /^Unknown option "partsize"\. Did you mean "partSize"\? The options are .*, partSize, .* such as ContentType$/
-    t.throws(() => s3Writable({ ...good, partsize: 1 } as S3WritableOptions), { code: VALUE, message })
-    const other = { ...good, region: 'x' } as S3WritableOptions
-    t.throws(() => s3Writable(other), { code: VALUE, message: /^Unknown option "region"\. The options are / })
-  },
-)
+t.test('the error for an unknown option lists the known ones, and suggests one that differs in case', async (t) => {
+  const message =
+    /^Unknown option "partsize"\. Did you mean "partSize"\? The options are .*, partSize, .* such as ContentType$/
+  t.throws(() => s3Writable({ ...good, partsize: 1 } as S3WritableOptions), { code: VALUE, message })
+  const other = { ...good, region: 'x' } as S3WritableOptions
+  t.throws(() => s3Writable(other), { code: VALUE, message: /^Unknown option "region"\. The options are / })
+})
 
 t.test('S3 parameters that this module does not know are passed on', async (t) => {
   const { s3 } = checkOptions({ ...good, SomethingNew: 1 } as S3WritableOptions)
