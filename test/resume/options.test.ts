@@ -11,15 +11,19 @@ const VALUE = 'ERR_INVALID_ARG_VALUE'
 const check = (options: object) => checkOptions({ ...good, ...options } as S3WritableOptions)
 const point = { UploadId: 'u', offset: P, parts: 1, partSize: P }
 
-t.test('what CreateMultipartUpload took cannot be given again', async (t) => {
-  const taken = {
+t.test('parameters of CreateMultipartUpload cannot be given with resume', async (t) => {
+  const createParams = {
     ContentType: 'text/plain',
     Metadata: {},
     ACL: 'private',
     ServerSideEncryption: 'AES256',
     SomethingNew: 1,
   }
-  for (const [name, value] of Object.entries({ ...taken, ChecksumAlgorithm: 'CRC32', ChecksumType: 'FULL_OBJECT' })) {
+  for (const [name, value] of Object.entries({
+    ...createParams,
+    ChecksumAlgorithm: 'CRC32',
+    ChecksumType: 'FULL_OBJECT',
+  })) {
     for (const resume of [true, { UploadId: 'u' }, point]) {
       const message = `The "${name}" option must be left out: "resume" is given, and a parameter of CreateMultipartUpload cannot be changed.`
       t.throws(() => check({ resume, [name]: value }), { code: VALUE, message: new RegExp(`^${message}`) })
@@ -27,7 +31,7 @@ t.test('what CreateMultipartUpload took cannot be given again', async (t) => {
   }
 })
 
-t.test('what Complete, and every request, takes may be given', async (t) => {
+t.test('parameters of Complete and of every request can be given with resume', async (t) => {
   const SSECustomerKey = Buffer.alloc(32).toString('base64')
   const { s3, resume } = check({
     resume: { UploadId: 'u' },
@@ -46,7 +50,7 @@ t.test('what Complete, and every request, takes may be given', async (t) => {
   t.equal('ContentLength' in s3, false)
 })
 
-t.test('false, null and undefined are no resume, and what CreateMultipartUpload takes may be given', async (t) => {
+t.test('with resume false, null or undefined, parameters of CreateMultipartUpload can be given', async (t) => {
   for (const resume of [false, null, undefined]) {
     const { s3, resume: checked } = check({ resume, ContentType: 'text/plain' })
     t.equal(s3.ContentType, 'text/plain')
@@ -55,7 +59,7 @@ t.test('false, null and undefined are no resume, and what CreateMultipartUpload 
   t.same(check({ resume: { UploadId: 'u', offset: null, partSize: null } }).resume, { UploadId: 'u' })
 })
 
-t.test('a resume that names no upload is refused', async (t) => {
+t.test('a resume option that names no upload is refused', async (t) => {
   const expected =
     'The "resume" option must be true, false, an object with an UploadId, or a result of resumePoint\\(\\)'
   for (const resume of ['u', 1, {}, { uploadId: 'u' }, { UploadId: 1 }, { UploadId: null }]) {
@@ -69,7 +73,7 @@ t.test('a resume that names no upload is refused', async (t) => {
   await t.rejects(resumePoint({ ...good, Key: '' }), { code: VALUE, message: /"Key" option/ })
 })
 
-t.test('a point must be whole, and a hash of the whole does not go with it', async (t) => {
+t.test('a resume point must be complete, and excludes a hash of the full object', async (t) => {
   const RANGE = 'ERR_OUT_OF_RANGE'
   t.throws(() => check({ resume: { ...point, offset: -1 } }), { code: RANGE, message: /"resume.offset" option/ })
   t.throws(() => check({ resume: { ...point, offset: '5' } }), { code: TYPE, message: /"resume.offset" option/ })

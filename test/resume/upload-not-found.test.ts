@@ -17,19 +17,19 @@ const source = (data = DATA): Readable =>
     { objectMode: false },
   )
 
-/** An upload that was completed, so that it is gone and its object is there. */
-async function completed(
+/** Completes an upload, so that the upload no longer exists and its object does. */
+async function completedUpload(
   t: Test,
   options: Partial<S3WritableOptions> = {},
   fault: (seen: RecordedRequest) => Fault | undefined = () => undefined,
 ): Promise<Scenario & { UploadId: string }> {
-  const all = await scenario(t, { fault })
-  const first = all.upload(options)
+  const context = await scenario(t, { fault })
+  const first = context.upload(options)
   await pipeline(source(), first)
-  return { ...all, UploadId: first.UploadId as string }
+  return { ...context, UploadId: first.UploadId as string }
 }
 
-t.test('an upload that was aborted is told, and that there is no object', async (t) => {
+t.test('resuming an aborted upload is an error that says that there is no object', async (t) => {
   const { client, Bucket, upload, fails } = await scenario(t)
   const UploadId = await unfinishedUpload(client, Bucket, partsOf(DATA, 1))
   await abortUpload({ client, Bucket, Key: 'k', UploadId })
@@ -39,16 +39,16 @@ t.test('an upload that was aborted is told, and that there is no object', async 
   await fails(resumePoint({ client, Bucket, Key: 'k', UploadId }), expected)
 })
 
-t.test('without an upload, resume: true is told so', async (t) => {
+t.test('resume: true without an unfinished upload is an error', async (t) => {
   const { client, Bucket, upload, fails } = await scenario(t)
   const message = /there is no unfinished upload of this key: .* or never begun\. There is no object of this key$/
   await fails(pipeline(source(), upload({ resume: true })), { code: 'ERR_S3_RESUME', message })
   await fails(resumePoint({ client, Bucket, Key: 'k' }), { code: 'ERR_S3_RESUME', message })
 })
 
-t.test('an upload that was completed is told, and that the object is made of these very bytes', async (t) => {
+t.test('resuming a completed upload is an error that says that the object has the same bytes', async (t) => {
   for (const options of [{}, { ChecksumType: 'FULL_OBJECT' }, { partSize: 6 * MiB }] as const) {
-    const { client, Bucket, upload, UploadId } = await completed(t, options)
+    const { client, Bucket, upload, UploadId } = await completedUpload(t, options)
     const old = await stored(Bucket, 'k')
     const message = new RegExp(
       `An object of ${DATA.length} bytes is there, made 20.*Z\\. It is made of these very bytes: the upload was completed`,
@@ -65,8 +65,8 @@ t.test('an upload that was completed is told, and that the object is made of the
   }
 })
 
-t.test('an object of other bytes is not taken for the upload’s', async (t) => {
-  const { upload, Bucket, UploadId } = await completed(t)
+t.test('the error does not claim that an object of other bytes is the upload’s', async (t) => {
+  const { upload, Bucket, UploadId } = await completedUpload(t)
   const old = { sha256: sha256(DATA), size: DATA.length }
   for (const other of [bytes(DATA.length, 2), DATA.subarray(1), DATA.subarray(0, 2 * P), DATA.subarray(0, 0)]) {
     const error = await failureOf(pipeline(source(other), upload({ resume: { UploadId } })))
@@ -78,8 +78,8 @@ t.test('an object of other bytes is not taken for the upload’s', async (t) => 
   t.same(await stored(Bucket, 'k'), old)
 })
 
-t.test('what cannot be compared is told at once, without reading the source', async (t) => {
-  const { upload, Bucket, UploadId } = await completed(t)
+t.test('if the object cannot be compared, the error comes at once, without reading the source', async (t) => {
+  const { upload, Bucket, UploadId } = await completedUpload(t)
   for (const [options, message] of [
     [{ resume: { UploadId }, ContentLength: 5 }, /bytes is there, made .*\. ContentLength is 5$/],
     [{ resume: { UploadId, offset: P, parts: 1, partSize: P } }, /bytes is there, made 20.*Z$/],
@@ -90,7 +90,7 @@ t.test('what cannot be compared is told at once, without reading the source', as
   t.equal((await stored(Bucket, 'k')).size, DATA.length)
 })
 
-t.test('an object that was stored whole is compared too', async (t) => {
+t.test('an object that was made by PutObject is compared too', async (t) => {
   const { upload, Bucket } = await scenario(t)
   const small = DATA.subarray(0, P)
   await pipeline(source(small), upload())
@@ -98,27 +98,27 @@ t.test('an object that was stored whole is compared too', async (t) => {
     [small, /It is made of these very bytes/],
     [DATA, /It does not show that it is made of/],
   ] as const) {
-    const error = await failureOf(pipeline(source(data), upload({ resume: { UploadId: 'gone' } })))
+    const error = await failureOf(pipeline(source(data), upload({ resume: { UploadId: 'missing' } })))
     t.match(error, { code: 'ERR_S3_RESUME', message })
   }
   t.equal((await stored(Bucket, 'k')).size, P)
 })
 
-t.test('bytes that come to more than the store takes are told so, as in any upload', async (t) => {
+t.test('a source that needs more than maxParts parts fails with the same error as in a new upload', async (t) => {
   const { upload, Bucket } = await scenario(t)
   await pipeline(source(DATA.subarray(0, P)), upload())
-  const error = await failureOf(pipeline(source(DATA), upload({ resume: { UploadId: 'gone' }, maxParts: 1 })))
+  const error = await failureOf(pipeline(source(DATA), upload({ resume: { UploadId: 'missing' }, maxParts: 1 })))
   t.match(error, { code: 'ERR_S3_TOO_MANY_PARTS', Bucket, message: /^s3:.*k: the stream is longer than one part of / })
 })
 
-t.test('who may not look at the object is told so', async (t) => {
+t.test('the error says if HeadObject is denied', async (t) => {
   const fault = ({ operation }: RecordedRequest) => (operation === 'HeadObject' ? denied : undefined)
-  const { upload, UploadId } = await completed(t, {}, fault)
+  const { upload, UploadId } = await completedUpload(t, {}, fault)
   const error = await failureOf(upload({ resume: { UploadId } }).done())
   t.match(error, { code: 'ERR_S3_RESUME', message: /removed as too old\. s3:.*HeadObject failed/ })
 })
 
-t.test('who may not list the parts is told so, and the upload is left', async (t) => {
+t.test('if ListParts is denied, the stream fails and the upload is left', async (t) => {
   const { client, Bucket, upload } = await scenario(t, {
     fault: ({ operation, attempt }) => (operation === 'ListParts' && attempt === 1 ? denied : undefined),
   })
@@ -130,8 +130,8 @@ t.test('who may not list the parts is told so, and the upload is left', async (t
   t.equal((await stored(Bucket, 'k')).sha256, sha256(DATA))
 })
 
-t.test('a comparison that is given up sends nothing', async (t) => {
-  const { upload, Bucket, UploadId, proxy } = await completed(t)
+t.test('destroy during the comparison sends no request', async (t) => {
+  const { upload, Bucket, UploadId, proxy } = await completedUpload(t)
   const stream = upload({ resume: { UploadId } })
   const ended = failureOf(stream.done())
   await new Promise((resolve) => stream.write(bytes(P), resolve))
@@ -143,7 +143,7 @@ t.test('a comparison that is given up sends nothing', async (t) => {
   t.equal((await stored(Bucket, 'k')).size, DATA.length)
 })
 
-t.test('another account’s upload is not resumed unless it is named', async (t) => {
+t.test('resume: true does not resume the upload of another account', async (t) => {
   const ours = 'arn:aws:sts::111122223333:assumed-role/app/1'
   const theirs = 'arn:aws:iam::999988887777:user/other'
   let initiator = ''
@@ -168,12 +168,12 @@ t.test('another account’s upload is not resumed unless it is named', async (t)
   t.match(error, { code: 'ERR_S3_RESUME', message: /there is no unfinished upload of this key/ })
   initiator = ours
   t.equal((await resumePoint({ client, Bucket, Key: 'k' })).parts, 1)
-  // Whose credentials do not tell the account may be anyone.
+  // If the account of the client is unknown, the initiator is not compared.
   initiator = theirs
   const credentials = async () => ({ accessKeyId: '', secretAccessKey: '' })
   for (const config of [{ credentials }, {}]) {
-    const nobody = { config, send: (command: never) => client.send(command) as Promise<unknown> }
-    t.equal((await resumePoint({ client: nobody, Bucket, Key: 'k' })).parts, 1)
+    const unknownAccount = { config, send: (command: never) => client.send(command) as Promise<unknown> }
+    t.equal((await resumePoint({ client: unknownAccount, Bucket, Key: 'k' })).parts, 1)
   }
   await pipeline(source(), upload({ client: s3Client(t), resume: true }))
   t.equal((await stored(Bucket, 'k')).sha256, sha256(DATA))
