@@ -20,7 +20,7 @@ t.test('a stream that is destroyed without an error during its last request does
     await t.rejects(piped, { code: 'ERR_STREAM_DESTROYED' })
     await t.rejects(whenFinished, { code: 'ERR_STREAM_DESTROYED' })
     await nothingIsLeft(t, Bucket, 'k')
-    // Without a listener, the destroy must not make an error event that would end the process.
+    // Without a listener, an error event would end the process, so destroy must not emit one.
     const unobserved = await streamWithFault(t, holdForever(operation))
     unobserved.upload.end(bytes(size))
     await unobserved.proxy.waitFor({ operation })

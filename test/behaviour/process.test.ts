@@ -13,9 +13,7 @@ import { endpoint, head, makeBucket, s3Client, unfinishedUploads } from '../supp
 
 const PROGRAM = join(import.meta.dirname, '../support/programs/upload-and-exit.ts')
 
-/**
- * Runs one scenario of the program, and asserts that the process ended by itself, with 0 and no timer of the library.
- */
+/** Runs a scenario, and asserts that the process ended with code 0 and that no timer of the library was active then. */
 async function runScenario(
   t: Test,
   name: string,

@@ -13,11 +13,11 @@ import { bytes, P, sha256 } from '../support/bytes.js'
 import { s3Env } from '../support/run-program.js'
 import { makeBucket, stored } from '../support/store.js'
 
-/** By require(), since its types are those of a CommonJS module only. */
+/** Loaded by require(), because its types describe only a CommonJS module. */
 const commonjs = createRequire(import.meta.url)('@rollup/plugin-commonjs') as () => Plugin
 const ROOT = join(import.meta.dirname, '../..')
 
-/** Uploads to the S3 of its environment, and prints the native modules that it has loaded. */
+/** Uploads its standard input to the S3 that its environment names, and prints the native modules that were loaded. */
 const PROGRAM = `
 import { S3Client } from '@aws-sdk/client-s3'
 import { s3Writable } from 's3-writable'
@@ -32,13 +32,13 @@ upload.on('finish', () => {
 process.stdin.pipe(upload)
 `
 
-/** The SDK imports its package.json, which the other bundlers read by themselves. */
+/** The SDK imports its package.json. Unlike the other bundlers, Rollup needs a plugin to read JSON. */
 const json: Plugin = {
   name: 'json',
   transform: (code, id) => (id.endsWith('.json') ? `export default ${code}` : null),
 }
 
-/** Each makes of `entry` the one file \`file\`, and throws where that cannot be done. */
+/** Each `bundle` function bundles `entry` into one file, and throws if it cannot. */
 const BUNDLERS: Record<string, { file: string; bundle: (entry: string, file: string) => Promise<unknown> }> = {
   webpack: { file: 'bundle.cjs', bundle: byWebpack },
   'esbuild, as ESM': { file: 'bundle.mjs', bundle: (entry, file) => byEsbuild(entry, file, 'esm') },
@@ -70,14 +70,15 @@ async function byWebpack(entry: string, file: string): Promise<void> {
 }
 
 /**
- * One folder to build in, where the packages are, and one to run in, where nothing is; outside of the project, whose own
- * packages would be found from within. The optional dependency is above both, or nowhere.
+ * Makes a folder to build in, which has the packages, and an empty folder to run the bundle in. Both are outside of the
+ * project, whose node_modules would otherwise be found. The optional dependency is installed in their parent folder, so
+ * that both find it, or not at all.
  */
 function folders(t: Test, optional: boolean): { build: string; run: string } {
-  // A bundler names files by their real paths, and so does what it puts for import.meta.url.
-  const top = realpathSync(mkdtempSync(join(tmpdir(), 's3-writable-bundlers-')))
-  t.teardown(() => rmSync(top, { recursive: true, force: true }))
-  const [build, run] = [join(top, 'build'), join(top, 'run')]
+  // A bundler resolves symbolic links, also in the path that it inserts for import.meta.url.
+  const parent = realpathSync(mkdtempSync(join(tmpdir(), 's3-writable-bundlers-')))
+  t.teardown(() => rmSync(parent, { recursive: true, force: true }))
+  const [build, run] = [join(parent, 'build'), join(parent, 'run')]
   const packages = join(build, 'node_modules')
   mkdirSync(join(packages, 's3-writable'), { recursive: true })
   mkdirSync(run)
@@ -86,8 +87,8 @@ function folders(t: Test, optional: boolean): { build: string; run: string } {
   }
   for (const name of ['@aws-sdk', 'p-queue']) symlinkSync(join(ROOT, 'node_modules', name), join(packages, name))
   if (optional) {
-    mkdirSync(join(top, 'node_modules'))
-    symlinkSync(join(ROOT, 'node_modules/@node-rs'), join(top, 'node_modules/@node-rs'))
+    mkdirSync(join(parent, 'node_modules'))
+    symlinkSync(join(ROOT, 'node_modules/@node-rs'), join(parent, 'node_modules/@node-rs'))
   }
   writeFileSync(join(build, 'program.mjs'), PROGRAM)
   return { build, run }
@@ -95,26 +96,26 @@ function folders(t: Test, optional: boolean): { build: string; run: string } {
 
 for (const optional of [true, false]) {
   for (const [bundler, { file, bundle }] of Object.entries(BUNDLERS)) {
-    const where = optional ? 'where it is installed' : 'where it is not'
-    t.test(`${bundler} bundles a program, which uploads with the optional dependency ${where}`, async (t) => {
+    const condition = optional ? 'with' : 'without'
+    t.test(`a program that ${bundler} bundles uploads ${condition} the optional dependency`, async (t) => {
       const { build, run } = folders(t, optional)
       await bundle(join(build, 'program.mjs'), join(run, file))
       const Bucket = await makeBucket(t)
       const data = bytes(P + 1)
       const loaded = await upload(join(run, file), Bucket, data)
       t.same(await stored(Bucket, 'k'), { sha256: sha256(data), size: data.length })
-      // A CommonJS bundle of esbuild's has no import.meta.url to look from, and takes zlib's.
-      const found = optional && bundler !== 'esbuild, as CommonJS'
-      t.match(loaded, found ? [/crc32.*\.node$/] : [], 'what is native')
-      t.equal(loaded.length, found ? 1 : 0)
+      // esbuild's CommonJS bundles have no import.meta.url to resolve the dependency from, so zlib's CRC-32 is used.
+      const isNative = optional && bundler !== 'esbuild, as CommonJS'
+      t.match(loaded, isNative ? [/crc32.*\.node$/] : [], 'the native modules that were loaded')
+      t.equal(loaded.length, isNative ? 1 : 0)
     })
   }
 }
 
-/** Runs the bundle in its own folder, and gives the native modules that it has loaded. */
+/** Runs the bundle in its own folder. Resolves with the native modules that it loaded. */
 async function upload(bundle: string, Bucket: string, data: Buffer): Promise<string[]> {
   const running = promisify(execFile)(process.execPath, [bundle, Bucket], { cwd: join(bundle, '..'), env: s3Env })
-  // Where it dies, its exit code says so.
+  // If the program ends early, writing to it fails. Its exit code then rejects the promise.
   running.child.stdin?.on('error', () => {}).end(data)
   return JSON.parse((await running).stdout) as string[]
 }

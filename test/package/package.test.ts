@@ -14,24 +14,26 @@ const BIN = join(ROOT, 'node_modules/.bin')
 const folder = emptyFolder(t)
 const exec = promisify(execFile)
 
-/** What a program answers; where it fails, the error holds its output. */
+/** Runs a program and resolves with its standard output. If it fails, the error has its output. */
 async function run(cwd: string, command: string, ...args: string[]): Promise<string> {
   const { stdout } = await exec(command, args, { cwd, env: plainEnv, maxBuffer: 64 * 1024 * 1024 })
   return stdout
 }
 
-/** Outside of the project, where nothing of its own can be found by going up. */
+/**
+ * A temporary folder outside of the project, so that Node does not find the project's node_modules in a parent folder.
+ */
 function emptyFolder(t: Test): string {
-  const made = mkdtempSync(join(tmpdir(), 's3-writable-package-'))
-  t.teardown(() => rmSync(made, { recursive: true, force: true }))
-  return made
+  const folder = mkdtempSync(join(tmpdir(), 's3-writable-package-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
 }
 
 interface Packed {
   filename: string
   files: { path: string }[]
 }
-// `npm test` has just built what is packed here; built again, it would be gone for a moment under the other tests.
+// `npm test` has built the package already. A second build would remove `dist` for a moment while other tests use it.
 const pack = await run(ROOT, 'npm', 'pack', '--ignore-scripts', '--json', '--pack-destination', folder)
 const [{ filename, files }] = JSON.parse(pack) as [Packed]
 const tarball = join(folder, filename)
@@ -50,12 +52,12 @@ t.test('the package holds code, types, source maps, sources and every page, and 
   t.same(paths.filter((path) => path.startsWith('dist/')).sort(), built.sort())
 })
 
-t.test('publint and attw find nothing wrong with the package', async (t) => {
+t.test('publint and attw find no problem in the package', async (t) => {
   await t.resolves(run(folder, join(BIN, 'publint'), 'run', '--strict', tarball))
   await t.resolves(run(folder, join(BIN, 'attw'), '--profile', 'esm-only', tarball))
 })
 
-t.test('installed in an empty folder, it works by import and by require(), and has types', async (t) => {
+t.test('the installed package works with import and with require(), and has types', async (t) => {
   const app = emptyFolder(t)
   const sdk = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).devDependencies['@aws-sdk/client-s3']
   const install = ['install', '--prefer-offline', '--no-audit', '--no-fund']
@@ -67,9 +69,9 @@ t.test('installed in an empty folder, it works by import and by require(), and h
     upload.end(require('node:fs').readFileSync('data'))
     upload.on('finish', () => client.destroy())`
   const names = ['S3Client', 's3Writable']
-  const from = ['@aws-sdk/client-s3', 's3-writable']
-  const imports = names.map((name, i) => `import { ${name} } from '${from[i]}'`)
-  const requires = names.map((name, i) => `const { ${name} } = require('${from[i]}')`)
+  const modules = ['@aws-sdk/client-s3', 's3-writable']
+  const imports = names.map((name, i) => `import { ${name} } from '${modules[i]}'`)
+  const requires = names.map((name, i) => `const { ${name} } = require('${modules[i]}')`)
   const createRequire = "import { createRequire } from 'node:module'\nconst require = createRequire(import.meta.url)"
   const data = bytes(12_345_678)
   writeFileSync(join(app, 'data'), data)

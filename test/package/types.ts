@@ -1,4 +1,4 @@
-/** What must compile and what must not. Never run: the compiler reads it, before `npm test` runs anything. */
+/** Uses of the types that must compile, and others that must not. The compiler checks this file; it is never run. */
 import { Readable, type Writable } from 'node:stream'
 import { S3, S3Client } from '@aws-sdk/client-s3'
 import { type S3Writable, type S3WritableOptions, type S3WritableResult, s3Writable } from '../../lib/index.js'
@@ -7,69 +7,71 @@ const client = new S3Client({ region: 'us-east-1' })
 const good = { client, Bucket: 'b', Key: 'k' }
 const RetainUntil = new Date()
 
-export function refused(): void {
-  // @ts-expect-error no client
+export function invalidCalls(): void {
+  // @ts-expect-error client is missing
   s3Writable({ Bucket: 'b', Key: 'k' })
-  // @ts-expect-error no Key
+  // @ts-expect-error Key is missing
   s3Writable({ client, Bucket: 'b' })
-  // @ts-expect-error the stream is the body
+  // @ts-expect-error Body is not an option, because the stream is the body
   s3Writable({ ...good, Body: 'x' })
-  // @ts-expect-error misspelt
+  // @ts-expect-error partSize is misspelt
   s3Writable({ ...good, partsize: 1 })
-  // @ts-expect-error not a number
+  // @ts-expect-error partSize must be a number
   s3Writable({ ...good, partSize: '8MiB' })
-  // @ts-expect-error a client is an object with send and config
+  // @ts-expect-error a client must have send and config
   s3Writable({ ...good, client: {} })
-  // @ts-expect-error a point has parts
+  // @ts-expect-error a resume point must have parts
   s3Writable({ ...good, resume: { UploadId: 'u', offset: 1 } })
-  // @ts-expect-error no upload is named
+  // @ts-expect-error resume must have an UploadId
   s3Writable({ ...good, resume: {} })
-  // @ts-expect-error result may not be there yet
+  // @ts-expect-error result may be undefined
   s3Writable(good).result.ETag
 }
 
-/** The options are an interface, so that a library of its own can take them, or some of them. */
+/**
+ * S3WritableOptions is an interface, so that a library that wraps the stream can extend it or take some of its options.
+ */
 interface Extended extends S3WritableOptions {
   userId: string
 }
-interface Fewer extends Omit<S3WritableOptions, 'client' | 'Bucket'> {
+interface WithoutTarget extends Omit<S3WritableOptions, 'client' | 'Bucket'> {
   partSize: number
 }
-type Chosen = Pick<S3WritableOptions, 'Key' | 'ContentType' | 'resume'>
+type Picked = Pick<S3WritableOptions, 'Key' | 'ContentType' | 'resume'>
 
-export function wrapped(
+export function wrappedCalls(
   extended: Extended,
-  fewer: Fewer,
-  chosen: Chosen,
-  some: Partial<S3WritableOptions>,
+  withoutTarget: WithoutTarget,
+  picked: Picked,
+  partial: Partial<S3WritableOptions>,
 ): S3Writable[] {
   const { userId, ...rest } = extended
-  const without: Omit<S3WritableOptions, 'client'> = {
+  const withoutClient: Omit<S3WritableOptions, 'client'> = {
     Bucket: userId,
     Key: 'k',
     ContentType: 'text/plain',
     partSize: 1,
   }
-  // @ts-expect-error a misspelling is one in a part of the options, too
+  // @ts-expect-error partSize is misspelt, which is an error in a Partial too
   const misspelt: Partial<S3WritableOptions> = { partsize: 1 }
   const required: Required<Pick<S3WritableOptions, 'partSize'>> = { partSize: 1 }
   const name: keyof S3WritableOptions = 'ServerSideEncryption'
   const byName: S3WritableOptions[typeof name] = 'aws:kms'
-  // @ts-expect-error Bucket and client are not among them
-  s3Writable({ ...fewer, Key: 'k' })
+  // @ts-expect-error Bucket and client are missing
+  s3Writable({ ...withoutTarget, Key: 'k' })
   return [
     s3Writable(extended),
     s3Writable(rest),
-    s3Writable({ client, ...without }),
-    s3Writable({ client, Bucket: 'b', ...fewer }),
-    s3Writable({ ...good, ...chosen }),
-    s3Writable({ ...good, ...some, ...good }),
+    s3Writable({ client, ...withoutClient }),
+    s3Writable({ client, Bucket: 'b', ...withoutTarget }),
+    s3Writable({ ...good, ...picked }),
+    s3Writable({ ...good, ...partial, ...good }),
     s3Writable({ ...good, ...misspelt, ...required, ServerSideEncryption: byName }),
-    s3Writable({ ...some, client, Bucket: 'b', Key: 'k' }),
+    s3Writable({ ...partial, client, Bucket: 'b', Key: 'k' }),
   ]
 }
 
-export function taken(): void {
+export function validCalls(): void {
   const options: S3WritableOptions[] = [
     good,
     { ...good, client: new S3({ region: 'us-east-1' }) },

@@ -88,8 +88,8 @@ export async function untilAcknowledged(upload: S3Writable, size: number): Promi
 
 /** Runs a multipart upload that the fault makes fail, and asserts that it made no object. */
 export async function failedUpload(t: Test, fault: (seen: RecordedRequest) => Fault | undefined) {
-  const all = await streamWithFault(t, fault)
-  const error = (await failureOf(pipeline(zeros(12 * MiB), all.upload))) as S3WritableError
-  t.notOk(await head(all.Bucket, 'k'))
-  return { ...all, error }
+  const stream = await streamWithFault(t, fault)
+  const error = (await failureOf(pipeline(zeros(12 * MiB), stream.upload))) as S3WritableError
+  t.notOk(await head(stream.Bucket, 'k'))
+  return { ...stream, error }
 }

@@ -2,10 +2,6 @@
  * Uploads 170 MiB in parts that grow from 5 MiB on. Prints, for each part, by how many bytes the referenced array
  * buffers had grown at most while the part was written. The program collects garbage before each measurement, because
  * the stream drops part buffers that have become too small, and V8 frees them only some time later.
-@@ test/behaviour/process.test.ts
-with 0 and no timer
-=>
-with code 0 and without a timer
  */
 import { once } from 'node:events'
 import { S3Client } from '@aws-sdk/client-s3'
