@@ -9,8 +9,8 @@ import { denied, type Fault } from '../support/faults.js'
 import { failedUpload, streamWithFault } from '../support/scenario.js'
 import { makeBucket, s3Client, unfinishedUploads } from '../support/store.js'
 
-t.test('an upload that fails while Create is on its way is aborted once Create has answered', async (t) => {
-  const { promise: until, resolve: release } = deferred()
+t.test('an upload that is destroyed while Create is in flight is aborted once Create is answered', async (t) => {
+  const { promise: until, resolve: passCreateOn } = deferred()
   const { upload, proxy, Bucket } = await streamWithFault(t, ({ operation }) =>
     operation === 'CreateMultipartUpload' ? { do: 'hold', until } : undefined,
   )
@@ -19,27 +19,27 @@ t.test('an upload that fails while Create is on its way is aborted once Create h
   await proxy.waitFor({ operation: 'CreateMultipartUpload' })
   const error = new Error('too early')
   upload.destroy(error)
-  release()
+  passCreateOn()
   await t.rejects(upload.done(), error)
   t.same(await unfinishedUploads(Bucket), [])
   t.same(proxy.cleanUpOperations(), ['AbortMultipartUpload', 'ListParts'])
   t.equal(proxy.of('UploadPart').length, 0)
 })
 
-t.test('parts that are listed after the abort are aborted again', async (t) => {
-  const listed = '<ListPartsResult><Part><PartNumber>1</PartNumber></Part></ListPartsResult>'
+t.test('if ListParts still lists parts after the abort, the upload is aborted again', async (t) => {
+  const listing = '<ListPartsResult><Part><PartNumber>1</PartNumber></Part></ListPartsResult>'
   const { proxy, Bucket } = await failedUpload(t, ({ operation, attempt, PartNumber }) => {
     if (PartNumber === 2) return denied
-    return operation === 'ListParts' && attempt === 1 ? { do: 'answer', status: 200, body: listed } : undefined
+    return operation === 'ListParts' && attempt === 1 ? { do: 'answer', status: 200, body: listing } : undefined
   })
   t.same(proxy.cleanUpOperations(), ['AbortMultipartUpload', 'ListParts', 'AbortMultipartUpload', 'ListParts'])
   t.same(await unfinishedUploads(Bucket), [])
 })
 
-t.test('an upload is gone where its parts are an empty list, or where the store says NoSuchKey', async (t) => {
+t.test('an empty ListParts or NoSuchKey proves that the upload is removed', async (t) => {
   const answers: Fault[] = [
     { do: 'answer', status: 200, body: '<ListPartsResult/>' },
-    // As Ceph says it.
+    // Ceph's answer for an upload that does not exist.
     { do: 'answer', status: 404, body: '<Error><Code>NoSuchKey</Code></Error>' },
   ]
   for (const answer of answers) {
@@ -53,7 +53,7 @@ t.test('an upload is gone where its parts are an empty list, or where the store 
   }
 })
 
-t.test('who may not list the parts aborts twice', async (t) => {
+t.test('if ListParts is denied, the upload is aborted twice', async (t) => {
   const { proxy, Bucket, error } = await failedUpload(t, ({ operation, PartNumber }) => {
     if (PartNumber === 2) return { ...denied, body: '<Error><Code>First</Code></Error>' }
     return operation === 'ListParts' ? denied : undefined
@@ -63,8 +63,8 @@ t.test('who may not list the parts aborts twice', async (t) => {
   t.same(await unfinishedUploads(Bucket), [])
 })
 
-/** The fault keeps the upload; the test removes it, so that the bucket can go. */
-async function removed(t: Test, { proxy, Bucket }: { proxy: FaultProxy; Bucket: string }): Promise<void> {
+/** Removes the upload that the fault has left, directly on S3, so that the bucket can be removed. */
+async function removeLeftUpload(t: Test, { proxy, Bucket }: { proxy: FaultProxy; Bucket: string }): Promise<void> {
   t.equal((await unfinishedUploads(Bucket)).length, 1)
   const { AbortMultipartUploadCommand } = await import('@aws-sdk/client-s3')
   const [{ UploadId } = {}] = await unfinishedUploads(Bucket)
@@ -72,7 +72,7 @@ async function removed(t: Test, { proxy, Bucket }: { proxy: FaultProxy; Bucket: 
   t.ok(proxy.of('AbortMultipartUpload').length > 0)
 }
 
-t.test('an abort that fails hangs on the first error, and names the upload', async (t) => {
+t.test('a failed abort becomes the cleanupError of the first error and names the upload', async (t) => {
   const result = await failedUpload(t, ({ operation, PartNumber }) =>
     PartNumber === 2 || operation === 'AbortMultipartUpload' ? denied : undefined,
   )
@@ -83,38 +83,41 @@ t.test('an abort that fails hangs on the first error, and names the upload', asy
     UploadId: error.UploadId,
     message: /may be left. .*AbortMultipartUpload failed/,
   })
-  await removed(t, result)
+  await removeLeftUpload(t, result)
 })
 
-t.test('an abort that fails hangs on a foreign error too, and is the error where there was none', async (t) => {
-  const proxy = await faultProxy(t, {
-    fault: ({ operation }) => (operation === 'AbortMultipartUpload' ? denied : undefined),
-  })
-  const client = s3Client(t, { endpoint: proxy.url })
-  const Bucket = await makeBucket(t)
-  for (const error of [new Error('mine'), undefined]) {
-    const upload = s3Writable({ client, Bucket, Key: 'k', partSize: P })
-    upload.write(bytes(P + 1))
-    await once(upload, 'progress')
-    const disposed = error === undefined ? upload[Symbol.asyncDispose]() : upload.done()
-    if (error !== undefined) upload.destroy(error)
-    const failure: unknown = await disposed.then(
-      () => undefined,
-      (failure) => failure,
-    )
-    const cleanupError = error === undefined ? failure : (error as { cleanupError?: Error }).cleanupError
-    if (error !== undefined) t.equal(failure, error)
-    t.match(cleanupError, { code: 'ERR_S3_REQUEST', UploadId: /./, message: /may be left/ })
-    await removed(t, { proxy, Bucket })
-  }
-})
+t.test(
+  'a failed abort becomes the cleanupError of any other error too, and is the error if there is none',
+  async (t) => {
+    const proxy = await faultProxy(t, {
+      fault: ({ operation }) => (operation === 'AbortMultipartUpload' ? denied : undefined),
+    })
+    const client = s3Client(t, { endpoint: proxy.url })
+    const Bucket = await makeBucket(t)
+    for (const error of [new Error('mine'), undefined]) {
+      const upload = s3Writable({ client, Bucket, Key: 'k', partSize: P })
+      upload.write(bytes(P + 1))
+      await once(upload, 'progress')
+      const ended = error === undefined ? upload[Symbol.asyncDispose]() : upload.done()
+      if (error !== undefined) upload.destroy(error)
+      const failure: unknown = await ended.then(
+        () => undefined,
+        (failure) => failure,
+      )
+      const cleanupError = error === undefined ? failure : (error as { cleanupError?: Error }).cleanupError
+      if (error !== undefined) t.equal(failure, error)
+      t.match(cleanupError, { code: 'ERR_S3_REQUEST', UploadId: /./, message: /may be left/ })
+      await removeLeftUpload(t, { proxy, Bucket })
+    }
+  },
+)
 
-t.test('a part that S3 stores after the abort is removed all the same', async (t) => {
-  const { promise: until, resolve: release } = deferred()
+t.test('a part that S3 stores after the abort is removed too', async (t) => {
+  const { promise: until, resolve: passPartOn } = deferred()
   const { upload, Bucket, proxy } = await streamWithFault(t, ({ operation, PartNumber, attempt }) => {
     if (PartNumber === 2 && operation === 'UploadPart') return { do: 'pass on late', until }
-    // The first look is made to wait until the late part is on its way to the store.
-    if (operation === 'AbortMultipartUpload' && attempt === 1) release()
+    // The first abort lets the late part go on to S3.
+    if (operation === 'AbortMultipartUpload' && attempt === 1) passPartOn()
     return undefined
   })
   upload.on('error', () => {})

@@ -5,9 +5,9 @@ import { failureOf } from '../support/assertions.js'
 import { bytes, P } from '../support/bytes.js'
 import { s3Error, smallStore, xml } from '../support/small-store.js'
 
-const place = { Bucket: 'b', Key: 'k', partSize: P }
+const options = { Bucket: 'b', Key: 'k', partSize: P }
 
-t.test('the clean-up goes on until the network is back', async (t) => {
+t.test('the clean-up retries until the network works again', async (t) => {
   const store = await smallStore(
     t,
     {
@@ -17,19 +17,19 @@ t.test('the clean-up goes on until the network is back', async (t) => {
     },
     { maxAttempts: 1 },
   )
-  const upload = s3Writable({ client: store.client, ...place })
+  const upload = s3Writable({ client: store.client, ...options })
   upload.end(bytes(3 * P))
   const error = (await failureOf(upload.done())) as S3WritableError
   t.match(error, { name: 'AccessDenied', PartNumber: 2, cleanupError: undefined })
   t.equal(store.parts, undefined)
 })
 
-t.test('a request of the clean-up that a balancer answers is sent again', async (t) => {
+t.test('a clean-up request that a load balancer answers instead of S3 is sent again', async (t) => {
   const page = '<html><title>Forbidden</title></html>'
   const store = await smallStore(t, {
     AbortMultipartUpload: ({ seen, response }) => (seen.attempt < 3 ? response.writeHead(403).end(page) : 'as usual'),
   })
-  const upload = s3Writable({ client: store.client, ...place })
+  const upload = s3Writable({ client: store.client, ...options })
   upload.on('error', () => {})
   upload.write(bytes(P + 1))
   await once(upload, 'progress')
@@ -38,7 +38,7 @@ t.test('a request of the clean-up that a balancer answers is sent again', async 
   t.equal(store.parts, undefined)
 })
 
-t.test('a part that is stored after the upload was found to be gone is removed', async (t) => {
+t.test('a part that is stored after ListParts has answered NoSuchUpload is removed', async (t) => {
   const store = await smallStore(t, {
     UploadPart: ({ seen }) => (seen.PartNumber === 2 ? undefined : 'as usual'),
     ListParts: ({ seen, response }) => {
@@ -48,7 +48,7 @@ t.test('a part that is stored after the upload was found to be gone is removed',
       return store.part(2, bytes(P))
     },
   })
-  const upload = s3Writable({ client: store.client, ...place })
+  const upload = s3Writable({ client: store.client, ...options })
   upload.on('error', () => {})
   upload.write(bytes(2 * P + 1))
   await once(upload, 'progress')
@@ -58,7 +58,7 @@ t.test('a part that is stored after the upload was found to be gone is removed',
   t.equal(store.parts, undefined)
 })
 
-t.test('abortUpload says whether there was such an upload', async (t) => {
+t.test('abortUpload returns whether the upload existed', async (t) => {
   const store = await smallStore(t)
   store.parts = new Map()
   const upload = { client: store.client, Bucket: 'b', Key: 'k', UploadId: 'u1' }
@@ -66,7 +66,7 @@ t.test('abortUpload says whether there was such an upload', async (t) => {
   t.equal(await abortUpload(upload), false)
 })
 
-t.test('abortUpload ends with an error where the store lists parts for ever', async (t) => {
+t.test('abortUpload fails after 30 s if the store never stops listing parts', async (t) => {
   const store = await smallStore(t, {
     ListParts: ({ response }) => xml(response, 200, '<R><Part><PartNumber>1</PartNumber></Part></R>'),
   })

@@ -8,21 +8,21 @@ import { faultProxy } from '../support/fault-proxy.js'
 import { head, makeBucket, s3Client, stored, unfinishedUploads } from '../support/store.js'
 
 const SIZES = { small: bytes(KiB), large: bytes(12 * MiB) }
-/** The request that makes an object of each size. */
-const COMMITS = { small: 'PutObject', large: 'CompleteMultipartUpload' } as const
+/** The request that makes the object of each size. */
+const PUBLISHING_REQUESTS = { small: 'PutObject', large: 'CompleteMultipartUpload' } as const
 type Size = keyof typeof SIZES
 const KEYS = Object.keys(SIZES) as Size[]
 
-t.test('finish comes after the answer to the request that makes the object', async (t) => {
-  const { promise: held, resolve: release } = deferred()
+t.test('finish is emitted after S3 has answered the request that makes the object', async (t) => {
+  const { promise: until, resolve: passCompleteOn } = deferred()
   const proxy = await faultProxy(t, {
-    fault: ({ operation }) => (operation === 'CompleteMultipartUpload' ? { do: 'hold', until: held } : undefined),
+    fault: ({ operation }) => (operation === 'CompleteMultipartUpload' ? { do: 'hold', until } : undefined),
   })
   const client = s3Client(t, { endpoint: proxy.url })
   const Bucket = await makeBucket(t)
   const upload = s3Writable({ client, Bucket, Key: 'k', partSize: P })
   let finished = false
-  const found = new Promise((resolve) => {
+  const headAtFinish = new Promise((resolve) => {
     upload.on('finish', () => {
       finished = true
       resolve(head(Bucket, 'k'))
@@ -31,41 +31,41 @@ t.test('finish comes after the answer to the request that makes the object', asy
   upload.end(SIZES.large)
   await proxy.waitFor({ operation: 'CompleteMultipartUpload' })
   await new Promise((resolve) => setTimeout(resolve, 1000))
-  t.notOk(finished, 'not while Complete is held back')
+  t.notOk(finished, 'finish is not emitted while Complete is held back')
   t.notOk(await head(Bucket, 'k'))
-  release()
-  t.match(await found, { ContentLength: SIZES.large.length })
+  passCompleteOn()
+  t.match(await headAtFinish, { ContentLength: SIZES.large.length })
 })
 
-t.test('beforeComplete is awaited, and told what is about to appear', async (t) => {
+t.test('beforeComplete gets the size, the number of parts and the UploadId, and is awaited', async (t) => {
   const client = s3Client(t)
   const Bucket = await makeBucket(t)
   for (const Key of KEYS) {
-    const told: unknown[] = []
-    const beforeComplete = async (upload: BeforeComplete): Promise<void> => {
+    const received: unknown[] = []
+    const beforeComplete = async (summary: BeforeComplete): Promise<void> => {
       await new Promise((resolve) => setTimeout(resolve, 50))
-      told.push(upload, await head(Bucket, Key), (await unfinishedUploads(Bucket)).length)
+      received.push(summary, await head(Bucket, Key), (await unfinishedUploads(Bucket)).length)
     }
     const upload = s3Writable({ client, Bucket, Key, partSize: P, beforeComplete })
     await pipeline(Readable.from([SIZES[Key]]), upload)
     const { UploadId } = upload
     const large = Key === 'large'
     t.equal(UploadId !== undefined, large)
-    t.same(told, [{ size: SIZES[Key].length, parts: large ? 3 : 1, UploadId }, undefined, large ? 1 : 0])
+    t.same(received, [{ size: SIZES[Key].length, parts: large ? 3 : 1, UploadId }, undefined, large ? 1 : 0])
   }
 })
 
-t.test('beforeComplete can refuse: its error is what the stream fails with, and nothing is published', async (t) => {
+t.test('if beforeComplete throws, the stream fails with its error and nothing is published', async (t) => {
   const client = s3Client(t)
   const Bucket = await makeBucket(t)
   const refusal = new Error('the producer exited with code 3')
-  const WAYS = {
+  const REFUSALS = {
     rejects: () => Promise.reject(refusal),
     throws: () => {
       throw refusal
     },
   }
-  for (const beforeComplete of Object.values(WAYS)) {
+  for (const beforeComplete of Object.values(REFUSALS)) {
     for (const Key of KEYS) {
       await t.rejects(
         pipeline(Readable.from([SIZES[Key]]), s3Writable({ client, Bucket, Key, partSize: P, beforeComplete })),
@@ -77,7 +77,7 @@ t.test('beforeComplete can refuse: its error is what the stream fails with, and 
   t.same(await unfinishedUploads(Bucket), [])
 })
 
-t.test('a stream that is destroyed while beforeComplete thinks is not published', async (t) => {
+t.test('a stream that is destroyed in beforeComplete is not published', async (t) => {
   const client = s3Client(t)
   const Bucket = await makeBucket(t)
   for (const Key of KEYS) {
@@ -97,7 +97,7 @@ t.test('a stream that is destroyed while beforeComplete thinks is not published'
   t.same(await unfinishedUploads(Bucket), [])
 })
 
-t.test('IfNoneMatch leaves the object that is there alone, at every size', async (t) => {
+t.test('IfNoneMatch keeps an existing object, and IfMatch replaces it, at every size', async (t) => {
   const client = s3Client(t)
   const Bucket = await makeBucket(t)
   const old = bytes(100, 9)
@@ -107,18 +107,18 @@ t.test('IfNoneMatch leaves the object that is there alone, at every size', async
     await t.rejects(pipeline(Readable.from([SIZES[Key]]), again), {
       name: 'PreconditionFailed',
       code: 'ERR_S3_REQUEST',
-      operation: COMMITS[Key],
+      operation: PUBLISHING_REQUESTS[Key],
       $metadata: { httpStatusCode: 412, attempts: 1 },
     })
     t.same(await stored(Bucket, Key), { sha256: sha256(old), size: old.length })
     const { ETag } = (await head(Bucket, Key)) ?? {}
     await pipeline(Readable.from([SIZES[Key]]), s3Writable({ client, Bucket, Key, IfMatch: ETag }))
-    t.equal((await stored(Bucket, Key)).size, SIZES[Key].length, 'and IfMatch replaces the one that it names')
+    t.equal((await stored(Bucket, Key)).size, SIZES[Key].length, 'IfMatch replaces the object with that ETag')
   }
   t.same(await unfinishedUploads(Bucket), [])
 })
 
-t.test('Location is a URL of the object at every size, whatever is in the key', async (t) => {
+t.test('Location is the URL of the object, at every size and with any characters in the key', async (t) => {
   const client = s3Client(t)
   const Bucket = await makeBucket(t)
   const Key = 'a b/ü+#?.bin'
