@@ -75,7 +75,7 @@ t.test('leavePartsOnError keeps the parts, and the error names the upload', asyn
   destroyed.upload.write(bytes(P + 1))
   await untilAcknowledged(destroyed.upload, P)
   destroyed.upload.on('error', () => {})
-  const error: Error & { UploadId?: string } = new Error('the disk is gone')
+  const error: Error & { UploadId?: string } = new Error('the disk failed')
   destroyed.upload.destroy(error)
   await t.rejects(destroyed.upload.done(), error)
   t.ok(error.UploadId)

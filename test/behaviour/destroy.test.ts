@@ -12,57 +12,58 @@ import { s3Client, stored } from '../support/store.js'
 interface Moment {
   fault?: (seen: RecordedRequest) => Fault | undefined
   options?: Partial<S3WritableOptions>
-  reach: (given: StreamWithFault) => Promise<void>
+  /** Brings the stream to the moment at which it is destroyed. */
+  prepare: (stream: StreamWithFault) => Promise<void>
 }
 
 const MOMENTS: Record<string, Moment> = {
-  'before the first byte': { reach: async () => {} },
-  'before a part is full': { reach: async ({ upload }) => void upload.write(bytes(KiB)) },
-  'between two parts, with none on its way': {
-    reach: async ({ upload }) => {
+  'before the first byte': { prepare: async () => {} },
+  'before a part is full': { prepare: async ({ upload }) => void upload.write(bytes(KiB)) },
+  'between two parts, with none in flight': {
+    prepare: async ({ upload }) => {
       upload.write(bytes(P + 1))
       await untilAcknowledged(upload, P)
     },
   },
-  'while parts are on their way': {
+  'while parts are in flight': {
     fault: holdForever('UploadPart'),
-    reach: async ({ upload, proxy }) => {
+    prepare: async ({ upload, proxy }) => {
       upload.write(bytes(3 * P))
       await proxy.waitFor({ operation: 'UploadPart' })
     },
   },
-  'while a write waits for a buffer': {
+  'while a write waits for a free buffer': {
     fault: holdForever('UploadPart'),
     options: { concurrency: 1 },
-    reach: async ({ upload, proxy }) => {
+    prepare: async ({ upload, proxy }) => {
       for (let i = 0; i < 4; i++) upload.write(bytes(P))
       await proxy.waitFor({ operation: 'UploadPart' })
     },
   },
-  'while PutObject is on its way': {
+  'while PutObject is in flight': {
     fault: holdForever('PutObject'),
-    reach: async ({ upload, proxy }) => {
+    prepare: async ({ upload, proxy }) => {
       upload.end(bytes(KiB))
       await proxy.waitFor({ operation: 'PutObject' })
     },
   },
-  'while the last part is on its way': {
+  'while the last part is in flight': {
     fault: ({ PartNumber }) => (PartNumber === 3 ? { do: 'hold', until: never } : undefined),
-    reach: async ({ upload, proxy }) => {
+    prepare: async ({ upload, proxy }) => {
       upload.end(bytes(2 * P + 1))
       await proxy.waitFor({ PartNumber: 3 })
     },
   },
 }
 
-for (const [moment, { fault, options, reach }] of Object.entries(MOMENTS)) {
-  t.test(`destroyed ${moment}, with and without an error, it leaves nothing`, async (t) => {
+for (const [moment, { fault, options, prepare }] of Object.entries(MOMENTS)) {
+  t.test(`a stream that is destroyed ${moment}, with or without an error, leaves nothing in the bucket`, async (t) => {
     for (const error of [new Error('enough'), undefined]) {
-      const all = await streamWithFault(t, fault, options)
-      const { upload, Bucket } = all
+      const stream = await streamWithFault(t, fault, options)
+      const { upload, Bucket } = stream
       const errors: unknown[] = []
       upload.on('error', (error) => errors.push(error))
-      await reach(all)
+      await prepare(stream)
       const closed = new Promise((resolve) => upload.on('close', resolve))
       upload.destroy(error)
       upload.destroy(new Error('again'))
@@ -76,36 +77,36 @@ for (const [moment, { fault, options, reach }] of Object.entries(MOMENTS)) {
   })
 }
 
-t.test('a source that fails publishes nothing, however much of it had come', async (t) => {
+t.test('if the source fails, nothing is published, however many bytes were written before', async (t) => {
   for (const size of [0, 100 * KiB, P, 6 * MiB, 12 * MiB]) {
     const { upload, Bucket, proxy } = await streamWithFault(t)
-    const error = new Error('the disk is gone')
-    const failing = Readable.from(
+    const error = new Error('the disk failed')
+    const source = Readable.from(
       (async function* () {
         yield* pieces(bytes(size), () => 64 * KiB)
         throw error
       })(),
     )
-    t.equal(await pipeline(failing, upload).catch((error: unknown) => error), error, 'the same error object')
+    t.equal(await pipeline(source, upload).catch((error: unknown) => error), error, 'the same error object')
     t.equal(proxy.of('PutObject').length + proxy.of('CompleteMultipartUpload').length, 0)
     await nothingIsLeft(t, Bucket, 'k')
   }
 })
 
-t.test('a source that is closed too early publishes nothing', async (t) => {
+t.test('if the source is closed before its end, nothing is published', async (t) => {
   for (const size of [0, MiB, 12 * MiB]) {
     const { upload, Bucket, proxy } = await streamWithFault(t)
     const source = new Readable({ read() {} })
-    const sent = pipeline(source, upload)
+    const piped = pipeline(source, upload)
     if (size > 0) source.push(bytes(size))
     setImmediate(() => source.destroy())
-    await t.rejects(sent, { code: 'ERR_STREAM_PREMATURE_CLOSE' })
+    await t.rejects(piped, { code: 'ERR_STREAM_PREMATURE_CLOSE' })
     t.equal(proxy.of('PutObject').length + proxy.of('CompleteMultipartUpload').length, 0)
     await nothingIsLeft(t, Bucket, 'k')
   }
 })
 
-t.test('an old object stays as it was when a new one fails', async (t) => {
+t.test('an existing object does not change if the upload of a new one fails', async (t) => {
   const old = bytes(KiB, 9)
   for (const size of [KiB, 12 * MiB]) {
     const { upload, Bucket } = await streamWithFault(t, ({ operation }) =>
@@ -117,7 +118,7 @@ t.test('an old object stays as it was when a new one fails', async (t) => {
   }
 })
 
-t.test('a destroy between S3’s answer and finish ends the stream, which has the result', async (t) => {
+t.test('a stream that is destroyed between S3’s answer and finish still has its result', async (t) => {
   const { upload, Bucket } = await streamWithFault(t)
   upload.on('prefinish', () => upload.destroy())
   upload.on('error', () => {})

@@ -9,7 +9,7 @@ import { denied } from '../support/faults.js'
 import { failedUpload } from '../support/scenario.js'
 import { makeBucket, s3Client, unfinishedUploads } from '../support/store.js'
 
-t.test('a part that fails ends the upload: the first error stays, and nothing is left', async (t) => {
+t.test('a failed part aborts the upload and keeps the original error', async (t) => {
   const { error, Bucket, proxy } = await failedUpload(t, ({ PartNumber }) => (PartNumber === 2 ? denied : undefined))
   t.match(error, {
     name: 'AccessDenied',
@@ -24,7 +24,7 @@ t.test('a part that fails ends the upload: the first error stays, and nothing is
   t.equal(proxy.of('CompleteMultipartUpload').length, 0)
 })
 
-t.test('a part that is answered without an ETag fails that part', async (t) => {
+t.test('an UploadPart answer without an ETag fails the part', async (t) => {
   const { error, Bucket } = await failedUpload(t, ({ PartNumber }) =>
     PartNumber === 2 ? { do: 'set header', header: 'etag' } : undefined,
   )
@@ -36,7 +36,7 @@ t.test('a part that is answered without an ETag fails that part', async (t) => {
   t.same(await unfinishedUploads(Bucket), [])
 })
 
-t.test('a part that S3 stored with another checksum fails that part', async (t) => {
+t.test('an UploadPart answer with another checksum fails the part', async (t) => {
   const { error, Bucket } = await failedUpload(t, ({ PartNumber }) =>
     PartNumber === 2 ? { do: 'set header', header: 'x-amz-checksum-crc32', value: 'AAAAAA==' } : undefined,
   )
@@ -48,22 +48,22 @@ t.test('a part that S3 stored with another checksum fails that part', async (t) 
   t.same(await unfinishedUploads(Bucket), [])
 })
 
-t.test('an upload that S3 opens without a name is an error', async (t) => {
-  const unnamed = '<InitiateMultipartUploadResult/>'
+t.test('a Create answer without an UploadId is an error', async (t) => {
+  const withoutUploadId = '<InitiateMultipartUploadResult/>'
   const { error } = await failedUpload(t, ({ operation }) =>
-    operation === 'CreateMultipartUpload' ? { do: 'answer', status: 200, body: unnamed } : undefined,
+    operation === 'CreateMultipartUpload' ? { do: 'answer', status: 200, body: withoutUploadId } : undefined,
   )
   t.match(error, { code: 'ERR_S3_INTEGRITY', message: /answered without an UploadId/ })
 })
 
-t.test('an endless source stops when the destination fails, though no write is pending', async (t) => {
-  const { promise: closed, resolve: release } = deferred()
+t.test('a source that is idle is destroyed when a part fails, although no write is pending', async (t) => {
+  const { promise: closed, resolve: onClose } = deferred()
   const proxy = await faultProxy(t, { fault: ({ PartNumber }) => (PartNumber === 1 ? denied : undefined) })
   const client = s3Client(t, { endpoint: proxy.url })
   const Bucket = await makeBucket(t)
   const source = new Readable({ read() {} })
   source.push(bytes(P + 1))
-  source.on('close', release)
+  source.on('close', onClose)
   await t.rejects(pipeline(source, s3Writable({ client, Bucket, Key: 'k', partSize: P })), {
     name: 'AccessDenied',
     PartNumber: 1,

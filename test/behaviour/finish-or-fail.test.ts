@@ -9,10 +9,10 @@ import { head, makeBucket, s3Client, unfinishedUploads } from '../support/store.
 const SIZES = { small: KiB, large: 12 * MiB }
 const source = (size: number): Readable => Readable.from(pieces(bytes(size), () => 64 * KiB))
 
-/** Runs the test on an object of each size, and records what the stream tells in which order. */
+/** Runs the test with a stream for each size, and records the order of its events. */
 function everySize(
   title: string,
-  run: (t: Test, given: Given) => Promise<void>,
+  run: (t: Test, context: Context) => Promise<void>,
   options: Partial<S3WritableOptions> = {},
 ): void {
   t.test(title, async (t) => {
@@ -23,23 +23,23 @@ function everySize(
         const upload = s3Writable({ client, Bucket, Key, partSize: P, ...options } as S3WritableOptions)
         const events: string[] = []
         for (const event of ['finish', 'error', 'close']) upload.on(event, () => events.push(event))
-        const isThere = async (): Promise<boolean> => (await head(Bucket, Key)) !== undefined
-        await run(t, { upload, size, events, isThere, left: () => unfinishedUploads(Bucket) })
+        const objectExists = async (): Promise<boolean> => (await head(Bucket, Key)) !== undefined
+        await run(t, { upload, size, events, objectExists, unfinished: () => unfinishedUploads(Bucket) })
       })
     }
   })
 }
-/** Unlike `once`, not troubled by an error. */
+/** Resolves when the stream is closed. Unlike `once`, it does not reject on an error event. */
 function closed(upload: S3Writable): Promise<void> {
   return new Promise((resolve) => (upload.closed ? resolve() : upload.on('close', resolve)))
 }
 
-interface Given {
+interface Context {
   upload: S3Writable
   size: number
   events: string[]
-  isThere: () => Promise<boolean>
-  left: () => Promise<unknown[]>
+  objectExists: () => Promise<boolean>
+  unfinished: () => Promise<unknown[]>
 }
 
 const SUCCESSES: Record<string, (upload: S3Writable, size: number) => Promise<unknown>> = {
@@ -82,18 +82,18 @@ const SUCCESSES: Record<string, (upload: S3Writable, size: number) => Promise<un
 
 for (const [name, run] of Object.entries(SUCCESSES)) {
   everySize(
-    `${name}: ends once, with the result, and the object is there`,
-    async (t, { upload, size, events, isThere }) => {
+    `${name}: the stream finishes once, has its result, and the object exists`,
+    async (t, { upload, size, events, objectExists }) => {
       t.equal(upload.result, undefined)
       let resultAtFinish: unknown
       upload.on('finish', () => {
         resultAtFinish = upload.result
       })
       await run(upload, size)
-      t.ok(await isThere())
+      t.ok(await objectExists())
       t.match(upload.result, { size, parts: size > P ? 3 : 1, ETag: /^"/, Location: /^https?:/ })
       t.equal(resultAtFinish, upload.result)
-      t.equal(await upload.done(), upload.result, 'done() after the end')
+      t.equal(await upload.done(), upload.result, 'done() may be called after the end')
       t.equal(upload.bytesUploaded, size)
       t.equal(upload.UploadId === undefined, size <= P)
       t.equal(upload.UploadId, upload.result?.UploadId)
@@ -103,7 +103,7 @@ for (const [name, run] of Object.entries(SUCCESSES)) {
 }
 
 const FAILURES: Record<string, (upload: S3Writable, size: number, error: Error) => Promise<unknown>> = {
-  pipeline: (upload, size, error) => pipeline(dying(size, error), upload),
+  pipeline: (upload, size, error) => pipeline(failingSource(size, error), upload),
   'destroy(error) and done()': (upload, size, error) => {
     upload.write(bytes(size))
     upload.destroy(error)
@@ -115,68 +115,71 @@ const FAILURES: Record<string, (upload: S3Writable, size: number, error: Error) 
     return finished(upload)
   },
 }
-async function* dying(size: number, error: Error): AsyncGenerator<Buffer> {
+async function* failingSource(size: number, error: Error): AsyncGenerator<Buffer> {
   yield* pieces(bytes(size), () => 64 * KiB)
   throw error
 }
 
 for (const [name, run] of Object.entries(FAILURES)) {
   everySize(
-    `${name}: a failure is the very error that it failed with, and nothing is left`,
-    async (t, { upload, size, events, isThere, left }) => {
-      const error = new Error('the source died')
+    `${name}: the promise rejects with the same error object, and nothing is left`,
+    async (t, { upload, size, events, objectExists, unfinished }) => {
+      const error = new Error('the source failed')
       upload.on('error', () => {})
       await t.rejects(run(upload, size, error), error)
       t.equal(upload.errored, error)
-      await t.rejects(upload.done(), error, 'done() after the end')
+      await t.rejects(upload.done(), error, 'done() may be called after the end')
       t.equal(upload.result, undefined)
-      t.notOk(await isThere())
-      t.same(await left(), [])
+      t.notOk(await objectExists())
+      t.same(await unfinished(), [])
       t.same(events, ['error', 'close'])
     },
   )
 }
 
 everySize(
-  'destroy() without an error publishes nothing, and done() says that it closed too early',
-  async (t, { upload, size, events, isThere, left }) => {
+  'destroy() without an error publishes nothing, and done() rejects with ERR_STREAM_PREMATURE_CLOSE',
+  async (t, { upload, size, events, objectExists, unfinished }) => {
     upload.write(bytes(size))
     const done = upload.done()
     upload.destroy()
     await t.rejects(done, { code: 'ERR_STREAM_PREMATURE_CLOSE' })
-    t.notOk(await isThere())
-    t.same(await left(), [])
+    t.notOk(await objectExists())
+    t.same(await unfinished(), [])
     t.same(events, ['close'])
   },
 )
 
-everySize('a write that waits for room is called back when the stream is destroyed', async (t, { upload, events }) => {
-  upload.on('error', () => {})
-  const called = new Promise((resolve) => upload.write(bytes(8 * P), resolve))
-  await new Promise(setImmediate)
-  const error = new Error('enough')
-  upload.destroy(error)
-  t.equal(await called, error)
-  await closed(upload)
-  t.same(events, ['error', 'close'])
-})
+everySize(
+  'the callback of a write that waits for a buffer is called when the stream is destroyed',
+  async (t, { upload, events }) => {
+    upload.on('error', () => {})
+    const called = new Promise((resolve) => upload.write(bytes(8 * P), resolve))
+    await new Promise(setImmediate)
+    const error = new Error('enough')
+    upload.destroy(error)
+    t.equal(await called, error)
+    await closed(upload)
+    t.same(events, ['error', 'close'])
+  },
+)
 
 everySize(
-  'await using: an upload that is left unfinished is aborted',
-  async (t, { upload, size, events, isThere, left }) => {
-    const leave = async (): Promise<void> => {
+  'await using: an unfinished upload is aborted',
+  async (t, { upload, size, events, objectExists, unfinished }) => {
+    const leaveScope = async (): Promise<void> => {
       await using using = upload
       using.write(bytes(size))
       throw new Error('the caller gave up')
     }
-    await t.rejects(leave(), { message: 'the caller gave up' })
-    t.notOk(await isThere())
-    t.same(await left(), [])
-    t.same(events, ['error', 'close'], "as Node's own streams do")
+    await t.rejects(leaveScope(), { message: 'the caller gave up' })
+    t.notOk(await objectExists())
+    t.same(await unfinished(), [])
+    t.same(events, ['error', 'close'], "as in Node's own streams")
   },
 )
 
-t.test('an abort signal ends the upload with an AbortError that holds the reason', async (t) => {
+t.test('an abort signal ends the upload with an AbortError, whose cause is the reason', async (t) => {
   const client = s3Client(t)
   const Bucket = await makeBucket(t)
   for (const [Key, size] of Object.entries(SIZES)) {
@@ -187,14 +190,18 @@ t.test('an abort signal ends the upload with an AbortError that holds the reason
     controller.abort(reason)
     await t.rejects(upload.done(), { name: 'AbortError', code: 'ABORT_ERR', cause: reason })
     t.notOk(await head(Bucket, Key))
-    const late = s3Writable({ client, Bucket, Key, signal: controller.signal })
-    await t.rejects(pipeline(source(size), late), { name: 'AbortError' }, 'a signal that is aborted already')
+    const startedLate = s3Writable({ client, Bucket, Key, signal: controller.signal })
+    await t.rejects(
+      pipeline(source(size), startedLate),
+      { name: 'AbortError' },
+      'also with a signal that is aborted already',
+    )
     t.notOk(await head(Bucket, Key))
   }
   t.same(await unfinishedUploads(Bucket), [])
 })
 
-t.test('a rejection of done() that nobody handles is no unhandled rejection', async (t) => {
+t.test('a promise of done() without a handler never causes an unhandledRejection event', async (t) => {
   const client = s3Client(t)
   const Bucket = await makeBucket(t)
   let unhandled = 0
@@ -205,13 +212,13 @@ t.test('a rejection of done() that nobody handles is no unhandled rejection', as
   t.teardown(() => process.off('unhandledRejection', count))
   const upload = s3Writable({ client, Bucket, Key: 'k' })
   void upload.done()
-  upload.destroy(new Error('gone'))
+  upload.destroy(new Error('enough'))
   await closed(upload)
   await new Promise((resolve) => setTimeout(resolve, 10))
   t.equal(unhandled, 0)
 })
 
-t.test('a part is cut, sent and acknowledged before the source ends', async (t) => {
+t.test('a part is sent and acknowledged before the source ends', async (t) => {
   const client = s3Client(t)
   const Bucket = await makeBucket(t)
   const upload = s3Writable({ client, Bucket, Key: 'k', partSize: P })

@@ -8,7 +8,7 @@ import { faultProxy } from '../support/fault-proxy.js'
 import { scenario } from '../support/scenario.js'
 import { head, makeBucket, s3Client, stored, unfinishedUploads } from '../support/store.js'
 
-t.test('a stream of another length than ContentLength publishes nothing', async (t) => {
+t.test('a stream whose length is not ContentLength publishes nothing', async (t) => {
   const client = s3Client(t)
   const Bucket = await makeBucket(t)
   for (const size of [0, KiB, P, 12 * MiB]) {
@@ -32,7 +32,7 @@ t.test('a stream of another length than ContentLength publishes nothing', async 
   t.same(await unfinishedUploads(Bucket), [])
 })
 
-t.test('a stream that is too long fails at the byte that is too many, not at its end', async (t) => {
+t.test('a stream fails at the first byte beyond ContentLength, not at its end', async (t) => {
   const client = s3Client(t)
   const Bucket = await makeBucket(t)
   const upload = s3Writable({ client, Bucket, Key: 'k', ContentLength: 100 })
@@ -42,7 +42,7 @@ t.test('a stream that is too long fails at the byte that is too many, not at its
   t.ok(upload.destroyed)
 })
 
-t.test('a stream that outgrows equal parts grows them from the middle on', async (t) => {
+t.test('if parts of equal size do not suffice, the parts grow from the middle on', async (t) => {
   const proxy = await faultProxy(t)
   const client = s3Client(t, { endpoint: proxy.url })
   const Bucket = await makeBucket(t)
@@ -57,50 +57,47 @@ t.test('a stream that outgrows equal parts grows them from the middle on', async
   t.equal((await stored(Bucket, 'k')).size, size)
 })
 
-t.test('when the parts run out the error comes at that byte, and names the sizes', async (t) => {
+t.test('a stream fails at the first byte that does not fit into maxParts, and the error names the sizes', async (t) => {
   const client = s3Client(t)
   const Bucket = await makeBucket(t)
   const cases = [
-    { maxParts: 20, equalParts: true, holds: 20 * P, sizes: `20 parts of ${P} bytes` },
-    { maxParts: 4, equalParts: false, holds: 2 * P + 2 * P + 4 * P, sizes: `4 parts of ${P} to ${4 * P} bytes` },
+    { maxParts: 20, equalParts: true, capacity: 20 * P, sizes: `20 parts of ${P} bytes` },
+    { maxParts: 4, equalParts: false, capacity: 2 * P + 2 * P + 4 * P, sizes: `4 parts of ${P} to ${4 * P} bytes` },
   ]
-  for (const { holds, sizes, ...options } of cases) {
+  for (const { capacity, sizes, ...options } of cases) {
     const upload = s3Writable({ client, Bucket, Key: 'k', partSize: P, ...options })
     upload.on('error', () => {})
-    const named = once(upload, 'upload')
+    const created = once(upload, 'upload')
     const write = (chunk: Buffer) => new Promise((resolve) => upload.write(chunk, resolve))
-    for (let left = holds; left > 0; left -= P) t.equal(await write(Buffer.alloc(P)), null)
-    // There is a buffer for each of four parts, so that all may be taken before Create has been answered.
-    await named
+    for (let remaining = capacity; remaining > 0; remaining -= P) t.equal(await write(Buffer.alloc(P)), null)
+    // Four parts have a buffer each, so that all writes may be accepted before Create is answered.
+    await created
     t.match(await write(Buffer.alloc(1)), {
       code: 'ERR_S3_TOO_MANY_PARTS',
-      message: `s3://${Bucket}/k: the stream is longer than ${sizes} can hold, which is ${holds} bytes. Raise partSize, or give ContentLength or expectedSize`,
+      message: `s3://${Bucket}/k: the stream is longer than ${sizes} can hold, which is ${capacity} bytes. Raise partSize, or give ContentLength or expectedSize`,
       UploadId: /./,
     })
     await t.rejects(upload.done(), { code: 'ERR_S3_TOO_MANY_PARTS' })
     t.same(await unfinishedUploads(Bucket), [])
     const fits = s3Writable({ client, Bucket, Key: 'fits', partSize: P, ...options })
-    await pipeline(zeros(holds), fits)
+    await pipeline(zeros(capacity), fits)
     t.equal(fits.result?.parts, options.maxParts)
   }
 })
 
-t.test(
-  'where the store takes one part, a stream that is longer than it fails at that byte, and nothing is begun',
-  async (t) => {
-    const { upload, proxy, fails } = await scenario(t)
-    await fails(pipeline(zeros(P + 1), upload({ maxParts: 1 })), {
-      code: 'ERR_S3_TOO_MANY_PARTS',
-      message: /the stream is longer than one part of 5242880 bytes can hold/,
-    })
-    t.same(proxy.of('CreateMultipartUpload'), [])
-    const fits = upload({ maxParts: 1 })
-    await pipeline(zeros(P), fits)
-    t.match(fits.result, { parts: 1, size: P })
-  },
-)
+t.test('with maxParts 1, a stream fails at the first byte that does not fit, and no upload is created', async (t) => {
+  const { upload, proxy, fails } = await scenario(t)
+  await fails(pipeline(zeros(P + 1), upload({ maxParts: 1 })), {
+    code: 'ERR_S3_TOO_MANY_PARTS',
+    message: /the stream is longer than one part of 5242880 bytes can hold/,
+  })
+  t.same(proxy.of('CreateMultipartUpload'), [])
+  const fits = upload({ maxParts: 1 })
+  await pipeline(zeros(P), fits)
+  t.match(fits.result, { parts: 1, size: P })
+})
 
-t.test('a known length chooses parts that suffice', async (t) => {
+t.test('a known length raises the part size so that maxParts suffice', async (t) => {
   const client = s3Client(t)
   const Bucket = await makeBucket(t)
   for (const known of ['ContentLength', 'expectedSize'] as const) {
@@ -114,6 +111,6 @@ t.test('a known length chooses parts that suffice', async (t) => {
       [known]: 4 * P + 1,
     } as never)
     await pipeline(zeros(4 * P + 1), upload)
-    t.match(upload.result, { parts: 4, size: 4 * P + 1 }, '6 MiB each')
+    t.match(upload.result, { parts: 4, size: 4 * P + 1 }, 'the parts have 6 MiB')
   }
 })

@@ -6,12 +6,12 @@ import { type StoreRequest, s3Error, smallStore } from '../support/small-store.j
 
 const data = bytes(6 * MiB)
 const COMPLETE = 'CompleteMultipartUpload'
-const place = { Bucket: 'b', Key: 'k', partSize: P }
-/** Shorter than any of these Completes takes. */
+const options = { Bucket: 'b', Key: 'k', partSize: P }
+/** In ms. Every Complete in this file takes longer. */
 const stallTimeout = 500
 
-/** Answers 200 at once, and a blank now and then until `until`, as S3 does. */
-async function blanks({ response }: StoreRequest, until: Promise<unknown>): Promise<void> {
+/** Sends status 200 at once, then white space until `until` resolves, as S3 does. */
+async function sendWhiteSpace({ response }: StoreRequest, until: Promise<unknown>): Promise<void> {
   response.writeHead(200, { 'content-type': 'application/xml' }).write('<?xml version="1.0" encoding="UTF-8"?>\n')
   const timer = setInterval(() => response.write(' '), 50)
   response.on('close', () => clearInterval(timer))
@@ -19,22 +19,25 @@ async function blanks({ response }: StoreRequest, until: Promise<unknown>): Prom
   clearInterval(timer)
 }
 
-t.test('a Complete whose answer trickles for longer than stallTimeout is waited for, and sent once', async (t) => {
-  const store = await smallStore(t, {
-    [COMPLETE]: async (asked) => {
-      await blanks(asked, sleep(4 * stallTimeout))
-      const { ETag } = store.complete('k')
-      asked.response.end(`<CompleteMultipartUploadResult><ETag>${ETag}</ETag></CompleteMultipartUploadResult>`)
-    },
-  })
-  const upload = s3Writable({ client: store.client, ...place, stallTimeout })
-  upload.end(data)
-  const { ETag } = await upload.done()
-  t.equal(ETag, store.objects.get('k')?.ETag)
-  t.same([store.of(COMPLETE).length, store.of('AbortMultipartUpload').length], [1, 0])
-})
+t.test(
+  'a Complete whose answer sends white space for longer than stallTimeout does not stall and is sent once',
+  async (t) => {
+    const store = await smallStore(t, {
+      [COMPLETE]: async (request) => {
+        await sendWhiteSpace(request, sleep(4 * stallTimeout))
+        const { ETag } = store.complete('k')
+        request.response.end(`<CompleteMultipartUploadResult><ETag>${ETag}</ETag></CompleteMultipartUploadResult>`)
+      },
+    })
+    const upload = s3Writable({ client: store.client, ...options, stallTimeout })
+    upload.end(data)
+    const { ETag } = await upload.done()
+    t.equal(ETag, store.objects.get('k')?.ETag)
+    t.same([store.of(COMPLETE).length, store.of('AbortMultipartUpload').length], [1, 0])
+  },
+)
 
-t.test('the bytes of any answer are movement', async (t) => {
+t.test('every byte of an answer counts as progress, of any operation', async (t) => {
   const store = await smallStore(t, {
     CreateMultipartUpload: async ({ response }) => {
       const xml = '<InitiateMultipartUploadResult><UploadId>u1</UploadId></InitiateMultipartUploadResult>'
@@ -46,30 +49,30 @@ t.test('the bytes of any answer are movement', async (t) => {
       response.end()
     },
   })
-  const upload = s3Writable({ client: store.client, ...place, stallTimeout })
+  const upload = s3Writable({ client: store.client, ...options, stallTimeout })
   upload.end(data)
   await upload.done()
   t.equal(store.of('CreateMultipartUpload').length, 1)
 })
 
-t.test('a Complete whose answer has begun and is cut off is not sent again, and the object proves it', async (t) => {
+t.test('a Complete whose answer breaks off is not sent again, and HeadObject proves the object', async (t) => {
   const store = await smallStore(t, {
-    [COMPLETE]: async (asked) => {
-      await blanks(asked, sleep(100))
-      asked.response.destroy()
-      // The store works on, though its client has gone.
+    [COMPLETE]: async (request) => {
+      await sendWhiteSpace(request, sleep(100))
+      request.response.destroy()
+      // The store goes on although the client has disconnected.
       await sleep(500)
       store.complete('k')
     },
   })
-  const upload = s3Writable({ client: store.client, ...place })
+  const upload = s3Writable({ client: store.client, ...options })
   upload.end(data)
   const { ETag, size } = await upload.done()
   t.same([ETag, size], [store.objects.get('k')?.ETag, data.length])
   t.same([store.of(COMPLETE).length, store.of('AbortMultipartUpload').length], [1, 0])
 })
 
-t.test('a Complete whose answer has begun and then stands still is not sent again', async (t) => {
+t.test('a Complete whose answer stalls after its first bytes is not sent again', async (t) => {
   const store = await smallStore(t, {
     [COMPLETE]: async ({ response }) => {
       response.writeHead(200, { 'content-type': 'application/xml' }).write(' ')
@@ -77,83 +80,80 @@ t.test('a Complete whose answer has begun and then stands still is not sent agai
       store.complete('k')
     },
   })
-  const upload = s3Writable({ client: store.client, ...place, stallTimeout })
+  const upload = s3Writable({ client: store.client, ...options, stallTimeout })
   upload.end(data)
   await upload.done()
   t.same([store.of(COMPLETE).length, store.of('AbortMultipartUpload').length], [1, 0])
 })
 
-t.test(
-  'where S3 works on beyond all patience, the parts are left, and the error says that the object may be there',
-  async (t) => {
-    const store = await smallStore(t, {
-      [COMPLETE]: async (asked) => {
-        await blanks(asked, sleep(100))
-        asked.response.destroy()
-      },
-    })
-    const upload = s3Writable({ client: store.client, ...place })
-    upload.end(data)
-    await t.rejects(upload.done(), {
-      operation: COMPLETE,
-      UploadId: 'u1',
-      objectMayExist: true,
-      message: /it may be there\. Look for it, and if it is not there, abort upload u1: its parts are left$/,
-      cleanupError: { message: /may be left/, UploadId: 'u1' },
-    })
-    t.same([store.of(COMPLETE).length, store.of('AbortMultipartUpload').length], [1, 0])
-    t.equal(store.parts?.size, 2)
-  },
-)
+t.test('if the outcome of Complete stays unknown, the parts are kept and the error has objectMayExist', async (t) => {
+  const store = await smallStore(t, {
+    [COMPLETE]: async (request) => {
+      await sendWhiteSpace(request, sleep(100))
+      request.response.destroy()
+    },
+  })
+  const upload = s3Writable({ client: store.client, ...options })
+  upload.end(data)
+  await t.rejects(upload.done(), {
+    operation: COMPLETE,
+    UploadId: 'u1',
+    objectMayExist: true,
+    message: /it may be there\. Look for it, and if it is not there, abort upload u1: its parts are left$/,
+    cleanupError: { message: /may be left/, UploadId: 'u1' },
+  })
+  t.same([store.of(COMPLETE).length, store.of('AbortMultipartUpload').length], [1, 0])
+  t.equal(store.parts?.size, 2)
+})
 
-t.test('a silent Complete is looked after before it is sent again', async (t) => {
+t.test('a Complete that stalls without an answer is sent again after HeadObject and ListParts', async (t) => {
   const store = await smallStore(t, {
     [COMPLETE]: async ({ seen }) => {
       if (seen.attempt > 1) return 'as usual'
       return await new Promise(() => {})
     },
   })
-  const upload = s3Writable({ client: store.client, ...place, stallTimeout })
+  const upload = s3Writable({ client: store.client, ...options, stallTimeout })
   upload.end(data)
   await upload.done()
-  const after = store.seen.slice(store.seen.findIndex(({ operation }) => operation === COMPLETE))
+  const sinceComplete = store.seen.slice(store.seen.findIndex(({ operation }) => operation === COMPLETE))
   t.same(
-    after.map(({ operation }) => operation),
+    sinceComplete.map(({ operation }) => operation),
     [COMPLETE, 'HeadObject', 'ListParts', COMPLETE],
   )
 })
 
-t.test('who may not list the parts sends a silent Complete again, unless the object is there', async (t) => {
-  for (const made of [false, true]) {
+t.test('if ListParts is denied, a Complete that stalls is sent again unless the object exists', async (t) => {
+  for (const isMade of [false, true]) {
     const store = await smallStore(t, {
       [COMPLETE]: async ({ seen }) => {
         if (seen.attempt > 1) return 'as usual'
-        if (made) store.complete('k')
+        if (isMade) store.complete('k')
         return await new Promise(() => {})
       },
       ListParts: ({ response }) => s3Error(response, 403, 'AccessDenied'),
     })
-    const upload = s3Writable({ client: store.client, ...place, stallTimeout })
+    const upload = s3Writable({ client: store.client, ...options, stallTimeout })
     upload.end(data)
     t.equal((await upload.done()).ETag, store.objects.get('k')?.ETag)
-    t.equal(store.of(COMPLETE).length, made ? 1 : 2)
+    t.equal(store.of(COMPLETE).length, isMade ? 1 : 2)
   }
 })
 
-t.test('a silent Complete that is carried out meanwhile is a success, and nothing is aborted', async (t) => {
+t.test('a Complete that stalls but is carried out later is a success, and nothing is aborted', async (t) => {
   const store = await smallStore(
     t,
     {
       [COMPLETE]: async ({ seen, response }) => {
         if (store.parts === undefined) return s3Error(response, 404, 'NoSuchUpload')
-        // Once each attempt at it has stood still.
+        // The object is made after both attempts have stalled.
         if (seen.attempt === 2) setTimeout(() => store.complete('k'), 2 * stallTimeout)
         await new Promise(() => {})
       },
     },
     { maxAttempts: 2 },
   )
-  const upload = s3Writable({ client: store.client, ...place, stallTimeout })
+  const upload = s3Writable({ client: store.client, ...options, stallTimeout })
   upload.end(data)
   await upload.done()
   t.same([store.of(COMPLETE).length, store.of('AbortMultipartUpload').length], [2, 0])

@@ -14,52 +14,55 @@ const data = bytes(12 * MiB)
 const COMPLETE = 'CompleteMultipartUpload'
 const source = (): Readable => Readable.from([data])
 
-const brokenOff = ({ operation }: RecordedRequest): Fault | undefined =>
+const resetComplete = ({ operation }: RecordedRequest): Fault | undefined =>
   operation === COMPLETE ? { do: 'reset', after: 0 } : undefined
 
-/** An object of the same bytes in the same parts, made past the proxy. */
-async function identical(t: Test, { Bucket }: Scenario): Promise<StoredObject> {
+/** Stores the same bytes in the same parts, directly on S3. */
+async function storeSameBytes(t: Test, { Bucket }: Scenario): Promise<StoredObject> {
   await pipeline(source(), s3Writable({ client: s3Client(t), Bucket, Key: 'k', partSize: P }))
   return await stored(Bucket, 'k')
 }
 
-/** Resolves when there is an object, or there should long have been one. */
-async function made(Bucket: string): Promise<void> {
+/** Resolves when the object exists, or after 10 s at the earliest. */
+async function untilObjectExists(Bucket: string): Promise<void> {
   for (let tries = 0; tries < 1000 && (await head(Bucket, 'k')) === undefined; tries++) await sleep(10)
 }
 
-t.test('an upload that Complete emptied and left is removed, and the object is a success', async (t) => {
-  const invalid = '<Error><Code>InvalidPart</Code><Message>No such part</Message></Error>'
-  for (const maxAttempts of [1, 2]) {
-    const fault = ({ operation, attempt }: RecordedRequest): Fault | undefined => {
-      if (operation === 'ListParts') return { do: 'answer', status: 200, body: '<ListPartsResult/>' }
-      if (operation !== COMPLETE) return undefined
-      return attempt === 1 ? { do: 'drop answer' } : { do: 'answer', status: 400, body: invalid }
+t.test(
+  'if the object exists and its upload is left without parts, the upload is removed and the stream succeeds',
+  async (t) => {
+    const invalid = '<Error><Code>InvalidPart</Code><Message>No such part</Message></Error>'
+    for (const maxAttempts of [1, 2]) {
+      const fault = ({ operation, attempt }: RecordedRequest): Fault | undefined => {
+        if (operation === 'ListParts') return { do: 'answer', status: 200, body: '<ListPartsResult/>' }
+        if (operation !== COMPLETE) return undefined
+        return attempt === 1 ? { do: 'drop answer' } : { do: 'answer', status: 400, body: invalid }
+      }
+      const { proxy, Bucket, ...rest } = await scenario(t, { fault, config: { maxAttempts } })
+      const upload = rest.upload()
+      await pipeline(source(), upload)
+      t.equal(upload.result?.ETag, multipartETag(data, P))
+      t.same(proxy.cleanUpOperations(), ['ListParts', 'AbortMultipartUpload', 'ListParts'])
+      t.equal(proxy.of(COMPLETE).length, maxAttempts)
+      t.equal((await stored(Bucket, 'k')).sha256, sha256(data))
     }
-    const { proxy, Bucket, ...given } = await scenario(t, { fault, config: { maxAttempts } })
-    const upload = given.upload()
-    await pipeline(source(), upload)
-    t.equal(upload.result?.ETag, multipartETag(data, P))
-    t.same(proxy.cleanUpOperations(), ['ListParts', 'AbortMultipartUpload', 'ListParts'])
-    t.equal(proxy.of(COMPLETE).length, maxAttempts)
-    t.equal((await stored(Bucket, 'k')).sha256, sha256(data))
-  }
-})
+  },
+)
 
-t.test('a Complete that S3 carries out while the upload is given up is a success', async (t) => {
+t.test('a Complete that S3 carries out during the clean-up is a success', async (t) => {
   const listings: (Fault | undefined)[] = [undefined, { do: 'answer', status: 403 }]
   for (const listing of listings) {
     const fault = ({ operation }: RecordedRequest): Fault | undefined => {
       if (operation === 'ListParts') return listing
-      // Once the parts have been seen, and before they are removed.
+      // S3 gets Complete after ListParts has listed the parts, and before they are removed.
       if (operation === COMPLETE) {
         const until = proxy.waitFor({ operation: 'AbortMultipartUpload' })
         return { do: 'pass on late', until, broken: true }
       }
-      return operation === 'AbortMultipartUpload' ? { do: 'hold', until: made(Bucket) } : undefined
+      return operation === 'AbortMultipartUpload' ? { do: 'hold', until: untilObjectExists(Bucket) } : undefined
     }
-    const { proxy, Bucket, ...given }: Scenario = await scenario(t, { fault, config: { maxAttempts: 1 } })
-    const upload = given.upload()
+    const { proxy, Bucket, ...rest }: Scenario = await scenario(t, { fault, config: { maxAttempts: 1 } })
+    const upload = rest.upload()
     await pipeline(source(), upload)
     t.equal(upload.result?.ETag, multipartETag(data, P))
     t.equal((await stored(Bucket, 'k')).sha256, sha256(data))
@@ -67,35 +70,35 @@ t.test('a Complete that S3 carries out while the upload is given up is a success
   }
 })
 
-t.test('an old object of the same bytes in the same parts is no proof', async (t) => {
-  const all = await scenario(t, { fault: brokenOff, config: { maxAttempts: 1 } })
-  const old = await identical(t, all)
+t.test('an older object with the same bytes in the same parts proves nothing', async (t) => {
+  const context = await scenario(t, { fault: resetComplete, config: { maxAttempts: 1 } })
+  const old = await storeSameBytes(t, context)
   const expected = { code: 'ERR_S3_REQUEST', operation: COMPLETE }
-  await all.fails(pipeline(source(), all.upload()), expected, old)
+  await context.fails(pipeline(source(), context.upload()), expected, old)
 })
 
-t.test('where a look at the old object fails, the new one is no proof', async (t) => {
+t.test('if HeadObject of the older object fails, an object with the same bytes proves nothing', async (t) => {
   const failures: Fault[] = [
     { do: 'answer', status: 500 },
     { do: 'reset', after: 0 },
   ]
   for (const failure of failures) {
     const fault = (seen: RecordedRequest): Fault | undefined =>
-      seen.operation === 'HeadObject' && seen.attempt < 6 ? failure : brokenOff(seen)
-    const all = await scenario(t, { fault, config: { maxAttempts: 1 } })
-    const old = await identical(t, all)
+      seen.operation === 'HeadObject' && seen.attempt < 6 ? failure : resetComplete(seen)
+    const context = await scenario(t, { fault, config: { maxAttempts: 1 } })
+    const old = await storeSameBytes(t, context)
     const expected = { code: 'ERR_S3_REQUEST', operation: COMPLETE }
-    await all.fails(pipeline(source(), all.upload()), expected, old)
+    await context.fails(pipeline(source(), context.upload()), expected, old)
   }
 })
 
-t.test('with leavePartsOnError the parts stay where Complete had no answer', async (t) => {
-  const { proxy, Bucket, ...given } = await scenario(t, { fault: brokenOff, config: { maxAttempts: 1 } })
-  const upload = given.upload({ leavePartsOnError: true })
+t.test('leavePartsOnError keeps the parts if Complete gets no answer', async (t) => {
+  const { proxy, Bucket, ...rest } = await scenario(t, { fault: resetComplete, config: { maxAttempts: 1 } })
+  const upload = rest.upload({ leavePartsOnError: true })
   await t.rejects(pipeline(source(), upload), { code: 'ERR_S3_REQUEST', operation: COMPLETE })
   t.equal(proxy.of('AbortMultipartUpload').length, 0)
   const resume = { UploadId: upload.UploadId as string }
-  const again = s3Writable({ client: s3Client(t), Bucket, Key: 'k', resume })
-  await pipeline(source(), again)
-  t.equal(again.result?.skipped, data.length)
+  const resumed = s3Writable({ client: s3Client(t), Bucket, Key: 'k', resume })
+  await pipeline(source(), resumed)
+  t.equal(resumed.result?.skipped, data.length)
 })

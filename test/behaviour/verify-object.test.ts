@@ -9,7 +9,7 @@ const SIZES = { PutObject: bytes(KiB), UploadPart: bytes(6 * MiB), CompleteMulti
 type Operation = keyof typeof SIZES
 const COMPLETE = 'CompleteMultipartUpload'
 
-async function sent(
+async function uploadWith(
   { client }: SmallStore,
   operation: Operation,
   options: Partial<S3WritableOptions> = {},
@@ -19,16 +19,16 @@ async function sent(
   return await upload.done()
 }
 
-/** A Complete that makes the object as asked, or as `change` makes it, and answers with this ETag and more. */
-function completes(store: () => SmallStore, ETag: string, more = '', change: object = {}): Answer {
+/** An answer to Complete that makes the object, with `change` applied, and has this ETag and the XML of `more`. */
+function makesObject(store: () => SmallStore, ETag: string, more = '', change: object = {}): Answer {
   return ({ response }) => {
     Object.assign(store().complete('k'), { ETag: `"${ETag}"`, ...change })
     xml(response, 200, `<CompleteMultipartUploadResult><ETag>"${ETag}"</ETag>${more}</CompleteMultipartUploadResult>`)
   }
 }
 
-/** How SeaweedFS, Garage, s3gw, Riak, NooBaa, Alibaba, GCS and others name an object of parts. */
-const OTHERS = [
+/** Formats of ETags of multipart objects in SeaweedFS, Garage, s3gw, Riak, NooBaa, Alibaba, GCS and others. */
+const OTHER_ETAGS = [
   `${'0'.repeat(32)}-2`,
   `${'0'.repeat(32)}-1`,
   '9b2d6a3e-7c1f-4e0a-8d5b-123456789012',
@@ -37,16 +37,16 @@ const OTHERS = [
   'CJ3Yx7m2wZADEAE=',
 ]
 
-t.test('another ETag than AWS’s rule gives proves nothing, and HeadObject confirms the object', async (t) => {
-  for (const ETag of OTHERS) {
-    const store: SmallStore = await smallStore(t, { [COMPLETE]: completes(() => store, ETag) })
-    const result = await sent(store, COMPLETE)
+t.test('an ETag that does not follow AWS’s rule proves nothing, and HeadObject confirms the object', async (t) => {
+  for (const ETag of OTHER_ETAGS) {
+    const store: SmallStore = await smallStore(t, { [COMPLETE]: makesObject(() => store, ETag) })
+    const result = await uploadWith(store, COMPLETE)
     t.match(result, { ETag: `"${ETag}"`, size: SIZES[COMPLETE].length, parts: 2 })
-    t.equal(store.of('HeadObject').length, 2, 'the object, and its number of parts')
+    t.equal(store.of('HeadObject').length, 2, 'one HeadObject for the object, one for its number of parts')
   }
 })
 
-t.test('what HeadObject says against our bytes is an error', async (t) => {
+t.test('a HeadObject answer that contradicts the bytes sent is an error', async (t) => {
   const changes = [
     [{ size: 5 }, /it has 5 bytes, and 6291456 were sent/],
     [{ headers: { 'x-amz-checksum-crc32': 'AAAAAA==' } }, /it has ChecksumCRC32 .*, but S3 stored AAAAAA==/],
@@ -54,92 +54,95 @@ t.test('what HeadObject says against our bytes is an error', async (t) => {
     [{ headers: { 'x-amz-mp-parts-count': '3' } }, /it has 3 parts, and 2 were sent/],
   ] as const
   for (const [change, message] of changes) {
-    const store: SmallStore = await smallStore(t, { [COMPLETE]: completes(() => store, 'x-2', '', change) })
-    await t.rejects(sent(store, COMPLETE), { code: 'ERR_S3_INTEGRITY', operation: COMPLETE, message })
+    const store: SmallStore = await smallStore(t, { [COMPLETE]: makesObject(() => store, 'x-2', '', change) })
+    await t.rejects(uploadWith(store, COMPLETE), { code: 'ERR_S3_INTEGRITY', operation: COMPLETE, message })
   }
 })
 
-/** The CRC-32 of all the bytes, as S3 writes it. */
+/** The CRC-32 of the data in base64, as S3 writes it. */
 function crc32(data: Buffer): string {
   const bytes = Buffer.alloc(4)
   bytes.writeUInt32BE(zlibCrc32(data))
   return bytes.toString('base64')
 }
 
-t.test('under KMS an ETag says nothing, and no request is spent on it', async (t) => {
+t.test('the ETag of an object that is encrypted with KMS is not verified, and no request is sent for it', async (t) => {
   const store: SmallStore = await smallStore(t, {
-    [COMPLETE]: (asked) => {
-      asked.response.setHeader('x-amz-server-side-encryption', 'aws:kms')
-      return completes(() => store, 'x-2')(asked)
+    [COMPLETE]: (request) => {
+      request.response.setHeader('x-amz-server-side-encryption', 'aws:kms')
+      return makesObject(() => store, 'x-2')(request)
     },
   })
-  t.match(await sent(store, COMPLETE), { ETag: '"x-2"', ServerSideEncryption: 'aws:kms' })
+  t.match(await uploadWith(store, COMPLETE), { ETag: '"x-2"', ServerSideEncryption: 'aws:kms' })
   t.equal(store.of('HeadObject').length, 0)
 })
 
-t.test('an object whose checksum is ours needs no other proof', async (t) => {
+t.test('a matching full-object checksum is proof enough', async (t) => {
   const checksum = `<ChecksumCRC32>${crc32(SIZES[COMPLETE])}</ChecksumCRC32>`
-  const told: SmallStore = await smallStore(t, { [COMPLETE]: completes(() => told, 'x-2', checksum) })
-  await sent(told, COMPLETE)
-  t.equal(told.of('HeadObject').length, 0)
+  const inAnswer: SmallStore = await smallStore(t, { [COMPLETE]: makesObject(() => inAnswer, 'x-2', checksum) })
+  await uploadWith(inAnswer, COMPLETE)
+  t.equal(inAnswer.of('HeadObject').length, 0)
   const headers = { 'x-amz-checksum-crc32': crc32(SIZES[COMPLETE]) }
-  const headed: SmallStore = await smallStore(t, { [COMPLETE]: completes(() => headed, 'x-2', '', { headers }) })
-  await sent(headed, COMPLETE)
-  t.equal(headed.of('HeadObject').length, 1)
+  const inHead: SmallStore = await smallStore(t, { [COMPLETE]: makesObject(() => inHead, 'x-2', '', { headers }) })
+  await uploadWith(inHead, COMPLETE)
+  t.equal(inHead.of('HeadObject').length, 1)
 })
 
-t.test('an object that another writer has put in its place meanwhile says nothing', async (t) => {
+t.test('an object that another writer has stored under the key meanwhile proves nothing', async (t) => {
   const store: SmallStore = await smallStore(t, {
-    [COMPLETE]: (asked) => {
-      completes(() => store, 'x-2')(asked)
+    [COMPLETE]: (request) => {
+      makesObject(() => store, 'x-2')(request)
       store.put('k', bytes(5))
     },
   })
-  t.match(await sent(store, COMPLETE), { ETag: '"x-2"' })
+  t.match(await uploadWith(store, COMPLETE), { ETag: '"x-2"' })
 })
 
-t.test('where HeadObject is refused, or the object is consumed already, what S3 answered holds', async (t) => {
+t.test('if HeadObject is denied, or the object is already deleted, the answer of Complete is trusted', async (t) => {
   for (const status of [403, 404]) {
     const store: SmallStore = await smallStore(t, {
-      [COMPLETE]: completes(() => store, 'x-2'),
+      [COMPLETE]: makesObject(() => store, 'x-2'),
       HeadObject: ({ response }) => response.writeHead(status).end(),
     })
-    t.match(await sent(store, COMPLETE), { ETag: '"x-2"' })
+    t.match(await uploadWith(store, COMPLETE), { ETag: '"x-2"' })
   }
 })
 
-t.test('an object of parts that the store does not count is confirmed all the same', async (t) => {
+t.test('an object is confirmed even if the store does not report its number of parts', async (t) => {
   const store: SmallStore = await smallStore(t, {
-    [COMPLETE]: completes(() => store, 'x-2'),
+    [COMPLETE]: makesObject(() => store, 'x-2'),
     HeadObject: ({ query, response }) => (query.has('partNumber') ? response.writeHead(501).end() : 'as usual'),
   })
-  t.match(await sent(store, COMPLETE), { ETag: '"x-2"' })
+  t.match(await uploadWith(store, COMPLETE), { ETag: '"x-2"' })
 })
 
-t.test('without an ETag in the answer, HeadObject gives it where it proves the object', async (t) => {
-  const empty = ({ response }: StoreRequest): void =>
-    xml(response, 200, '<CompleteMultipartUploadResult><ETag/></CompleteMultipartUploadResult>')
-  const changes = [
-    [{}, undefined],
-    [{ ETag: '"opaque"', headers: { 'x-amz-checksum-crc32': crc32(SIZES[COMPLETE]) } }, undefined],
-    [{ ETag: '"opaque"' }, /answered without an ETag/],
-    [{ size: 5 }, /answered without an ETag/],
-    [{ LastModified: new Date('2025-11-01') }, /answered without an ETag/],
-  ] as const
-  for (const [change, message] of changes) {
-    const store: SmallStore = await smallStore(t, {
-      [COMPLETE]: (asked) => {
-        Object.assign(store.complete('k'), change)
-        empty(asked)
-      },
-    })
-    const all = sent(store, COMPLETE)
-    if (message === undefined) t.equal((await all).ETag, store.objects.get('k')?.ETag)
-    else await t.rejects(all, { code: 'ERR_S3_INTEGRITY', message })
-  }
-})
+t.test(
+  'if Complete’s answer has no ETag, it is taken from HeadObject, provided that HeadObject proves the object',
+  async (t) => {
+    const answerWithoutETag = ({ response }: StoreRequest): void =>
+      xml(response, 200, '<CompleteMultipartUploadResult><ETag/></CompleteMultipartUploadResult>')
+    const changes = [
+      [{}, undefined],
+      [{ ETag: '"opaque"', headers: { 'x-amz-checksum-crc32': crc32(SIZES[COMPLETE]) } }, undefined],
+      [{ ETag: '"opaque"' }, /answered without an ETag/],
+      [{ size: 5 }, /answered without an ETag/],
+      [{ LastModified: new Date('2025-11-01') }, /answered without an ETag/],
+    ] as const
+    for (const [change, message] of changes) {
+      const store: SmallStore = await smallStore(t, {
+        [COMPLETE]: (request) => {
+          Object.assign(store.complete('k'), change)
+          answerWithoutETag(request)
+        },
+      })
+      const result = uploadWith(store, COMPLETE)
+      if (message === undefined) t.equal((await result).ETag, store.objects.get('k')?.ETag)
+      else await t.rejects(result, { code: 'ERR_S3_INTEGRITY', message })
+    }
+  },
+)
 
-t.test('without an ETag anywhere, nothing proves the object', async (t) => {
+t.test('if neither Complete’s answer nor HeadObject has an ETag, the upload fails', async (t) => {
   const store: SmallStore = await smallStore(t, {
     UploadPart: ({ response }) => response.writeHead(200, { etag: '"opaque"' }).end(),
     [COMPLETE]: ({ response }) =>
@@ -149,22 +152,26 @@ t.test('without an ETag anywhere, nothing proves the object', async (t) => {
       response.writeHead(200, { 'content-length': SIZES[COMPLETE].length, 'x-amz-checksum-crc32': checksum }).end()
     },
   })
-  await t.rejects(sent(store, COMPLETE), { code: 'ERR_S3_INTEGRITY', message: /answered without an ETag/ })
+  await t.rejects(uploadWith(store, COMPLETE), { code: 'ERR_S3_INTEGRITY', message: /answered without an ETag/ })
 })
 
-t.test('any answer with another checksum than ours is an error, of CRC-32 or of one that was given', async (t) => {
+t.test('a checksum in any answer that differs from the CRC-32 or from a checksum option is an error', async (t) => {
   const sha256 = (data: Buffer): string => createHash('sha256').update(data).digest('base64')
-  const given = { ChecksumSHA256: sha256(SIZES.PutObject) }
+  const checksum = { ChecksumSHA256: sha256(SIZES.PutObject) }
   const headers: [Operation, Record<string, string>, object][] = [
     ['PutObject', { 'x-amz-checksum-crc32': 'AAAAAA==' }, {}],
-    ['PutObject', { 'x-amz-checksum-sha256': sha256(bytes(1)) }, given],
+    ['PutObject', { 'x-amz-checksum-sha256': sha256(bytes(1)) }, checksum],
     ['UploadPart', { 'x-amz-checksum-crc32': 'AAAAAA==' }, {}],
   ]
   for (const [operation, answered, options] of headers) {
     const store = await smallStore(t, {
       [operation]: ({ response }) => response.writeHead(200, { etag: '"e"', ...answered }).end(),
     })
-    await t.rejects(sent(store, operation, options), { code: 'ERR_S3_INTEGRITY', operation, message: /but S3 stored/ })
+    await t.rejects(uploadWith(store, operation, options), {
+      code: 'ERR_S3_INTEGRITY',
+      operation,
+      message: /but S3 stored/,
+    })
   }
   const CRC64NVME = { ChecksumCRC64NVME: 'AAAAAAAAAAA=' }
   for (const [more, options] of [
@@ -172,13 +179,13 @@ t.test('any answer with another checksum than ours is an error, of CRC-32 or of 
     ['<ChecksumCRC32>AAAAAA==-2</ChecksumCRC32>', {}],
     ['<ChecksumCRC64NVME>BBBBBBBBBBA=</ChecksumCRC64NVME>', CRC64NVME],
   ] as const) {
-    const store: SmallStore = await smallStore(t, { [COMPLETE]: completes(() => store, 'x-2', more) })
+    const store: SmallStore = await smallStore(t, { [COMPLETE]: makesObject(() => store, 'x-2', more) })
     const error = { code: 'ERR_S3_INTEGRITY', operation: COMPLETE, message: /but S3 stored/ }
-    await t.rejects(sent(store, COMPLETE, options), error)
+    await t.rejects(uploadWith(store, COMPLETE, options), error)
   }
 })
 
-t.test('a checksum that is empty or malformed is none', async (t) => {
+t.test('an empty or malformed checksum in an answer is ignored', async (t) => {
   for (const malformed of ['', 'none', '*', 'AAAA', 'AAAAAAAA']) {
     for (const operation of ['PutObject', 'UploadPart'] as const) {
       const store: SmallStore = await smallStore(t, {
@@ -187,7 +194,7 @@ t.test('a checksum that is empty or malformed is none', async (t) => {
           response.writeHead(200, { etag: ETag, 'x-amz-checksum-crc32': malformed }).end()
         },
       })
-      t.equal((await sent(store, operation)).ETag, store.objects.get('k')?.ETag, `${operation} ${malformed}`)
+      t.equal((await uploadWith(store, operation)).ETag, store.objects.get('k')?.ETag, `${operation} ${malformed}`)
     }
   }
 })
