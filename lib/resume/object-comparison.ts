@@ -46,8 +46,8 @@ export class ObjectComparison implements WriteTarget {
     const last = this.#cutter.end()
     if (last !== undefined) this.#add(last)
     const outcome = (await isObjectMadeOf(this.#requests, this.#parts, { crc, size }))
-      ? 'It is made of these very bytes: the upload was completed, and there is nothing left to do'
-      : `It does not show that it is made of the ${size} bytes that came`
+      ? 'It holds exactly the bytes that were written: the upload was completed, and nothing is left to do'
+      : `It is not proven to hold the ${size} bytes that were written`
     throw addToMessage(this.failure, outcome)
   }
 

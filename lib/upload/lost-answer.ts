@@ -67,7 +67,7 @@ export async function recoverLostAnswer(
       : await objectAfterComplete(requests, request, UploadId, attempts, failure as S3WritableError)
   // 5.
   if (found === 'unknown') throw undecided(failure as S3WritableError)
-  if (found === 'refused') throw addToMessage(failure as Error, 'HeadObject is refused, so the object may be there')
+  if (found === 'refused') throw addToMessage(failure as Error, 'HeadObject is refused, so the object may exist')
   const result = resultIfProven(found, expected)
   if (result === undefined) throw failure
   return result
@@ -88,8 +88,8 @@ function wasRefused(
 function undecided(failure: S3WritableError): S3WritableError {
   const { UploadId } = failure
   const left =
-    UploadId === undefined ? '' : `. Look for it, and if it is not there, abort upload ${UploadId}: its parts are left`
-  const why = `Whether S3 made the object could not be found out: it may be there${left}`
+    UploadId === undefined ? '' : `. Look for it; if it does not exist, abort upload ${UploadId}, whose parts are left`
+  const why = `It is not known whether S3 made the object, so it may exist${left}`
   return Object.assign(addToMessage(failure, why), { objectMayExist: true })
 }
 

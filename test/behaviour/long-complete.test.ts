@@ -99,7 +99,7 @@ t.test('if the outcome of Complete stays unknown, the parts are kept and the err
     operation: COMPLETE,
     UploadId: 'u1',
     objectMayExist: true,
-    message: /it may be there\. Look for it, and if it is not there, abort upload u1: its parts are left$/,
+    message: /it may exist\. Look for it; if it does not exist, abort upload u1, whose parts are left$/,
     cleanupError: { message: /may be left/, UploadId: 'u1' },
   })
   t.same([store.of(COMPLETE).length, store.of('AbortMultipartUpload').length], [1, 0])

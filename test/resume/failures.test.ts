@@ -3,11 +3,11 @@ import t from 'tap'
 import { abortUpload } from '../../lib/index.js'
 import { failureOf } from '../support/assertions.js'
 import { bytes, MiB, P, sha256 } from '../support/bytes.js'
-import { denied } from '../support/fault-proxy.js'
+import { denied } from '../support/faults.js'
 import { DATA, digestOf, source } from '../support/resumed-upload.js'
 import { scenario } from '../support/scenario.js'
 import { head, minio, s3Client, stored, unfinishedUploads } from '../support/store.js'
-import { partsOf, partOf, unfinishedUpload } from '../support/unfinished-upload.js'
+import { partOf, partsOf, unfinishedUpload } from '../support/unfinished-upload.js'
 
 function* failingSource(): Generator<Buffer> {
   yield bytes(P + 1)

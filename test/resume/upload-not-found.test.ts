@@ -51,7 +51,7 @@ t.test('resuming a completed upload is an error that says that the object has th
     const { client, Bucket, upload, UploadId } = await completedUpload(t, options)
     const old = await stored(Bucket, 'k')
     const message = new RegExp(
-      `An object of ${DATA.length} bytes is there, made 20.*Z\\. It is made of these very bytes: the upload was completed`,
+      `An object of ${DATA.length} bytes is there, made 20.*Z\\. It holds exactly the bytes that were written: the upload was completed`,
     )
     for (const resume of [{ UploadId }, true] as const) {
       const stream = upload({ resume })
@@ -70,7 +70,7 @@ t.test('the error does not claim that an object of other bytes is the upload’s
   const old = { sha256: sha256(DATA), size: DATA.length }
   for (const other of [bytes(DATA.length, 2), DATA.subarray(1), DATA.subarray(0, 2 * P), DATA.subarray(0, 0)]) {
     const error = await failureOf(pipeline(source(other), upload({ resume: { UploadId } })))
-    const message = new RegExp(`It does not show that it is made of the ${other.length} bytes that came$`)
+    const message = new RegExp(`It is not proven to hold the ${other.length} bytes that were written$`)
     t.match(error, { code: 'ERR_S3_RESUME', message })
   }
   const text = await failureOf(pipeline(Readable.from(['some text']), upload({ resume: { UploadId } })))
@@ -95,8 +95,8 @@ t.test('an object that was made by PutObject is compared too', async (t) => {
   const small = DATA.subarray(0, P)
   await pipeline(source(small), upload())
   for (const [data, message] of [
-    [small, /It is made of these very bytes/],
-    [DATA, /It does not show that it is made of/],
+    [small, /It holds exactly the bytes that were written/],
+    [DATA, /It is not proven to hold/],
   ] as const) {
     const error = await failureOf(pipeline(source(data), upload({ resume: { UploadId: 'missing' } })))
     t.match(error, { code: 'ERR_S3_RESUME', message })
