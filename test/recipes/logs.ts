@@ -34,7 +34,7 @@ function closeLog(): void {
 }
 
 const timer = setInterval(() => {
-  // While the loop below waits for `drain`, it closes the object itself.
+  // An ended stream emits no `drain`, so do not end it while the loop below waits for that.
   if (log !== undefined && !log.stream.writableNeedDrain && Date.now() >= log.until) closeLog()
 }, 100)
 for await (const line of createInterface({ input: process.stdin })) {

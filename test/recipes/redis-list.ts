@@ -23,6 +23,7 @@ async function* elements(): AsyncGenerator<Buffer> {
     const current = await next
     // Request the next two elements before these are written.
     next = range(at + 2)
+    // If this fails, `await next` throws. Until then it must not be an unhandled rejection.
     next.catch(() => {})
     yield* current
   }

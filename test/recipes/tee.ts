@@ -17,8 +17,7 @@ async function* copyToFile(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer
   written.catch(() => {})
   try {
     for await (const chunk of source) {
-      // Wait until the file takes more. `once` rejects if the file fails while waiting, `written` if it has failed
-      // before.
+      // Wait until the file takes more. `once` rejects if the file fails meanwhile, `written` if it failed before.
       if (!copy.write(chunk)) await (copy.errored === null ? once(copy, 'drain') : written)
       yield chunk
     }
