@@ -6,50 +6,44 @@ import { denied } from '../support/faults.js'
 import { type StreamWithFault, streamWithFault, untilAcknowledged } from '../support/scenario.js'
 import { head, s3Client, unfinishedUploads } from '../support/store.js'
 
-t.test(
-  'if any request is never answered, a destroyed stream ends in time and names the upload that may be left',
-  async (t) => {
-    const endsInTime = async (
-      operation: string,
-      prepare: (stream: StreamWithFault) => Promise<void>,
-    ): Promise<void> => {
-      const stream = await streamWithFault(t, (seen) => (seen.operation === operation ? { do: 'swallow' } : undefined))
-      const { upload, Bucket } = stream
-      upload.on('error', () => {})
-      await prepare(stream)
-      const error: Error & { cleanupError?: S3WritableError } = new Error('enough')
-      const start = performance.now()
-      upload.destroy(error)
-      await t.rejects(upload.done(), error)
-      t.ok(performance.now() - start < 40_000, `${operation}: the stream ends within 40 s`)
-      t.notOk(await head(Bucket, 'k'))
-      if (operation === 'CompleteMultipartUpload') {
-        t.equal(error.cleanupError, undefined)
-        t.same(await unfinishedUploads(Bucket), [])
-        return
-      }
-      t.match(error.cleanupError, { code: 'ERR_S3_REQUEST', message: /may be left/ }, operation)
-      for (const { Key, UploadId } of await unfinishedUploads(Bucket)) {
-        t.match(error.cleanupError, { UploadId, message: UploadId as string })
-        await s3Client(t).send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }))
-      }
+t.test('if a request is never answered, a destroyed stream ends in time and names its upload', async (t) => {
+  const endsInTime = async (operation: string, prepare: (stream: StreamWithFault) => Promise<void>): Promise<void> => {
+    const stream = await streamWithFault(t, (seen) => (seen.operation === operation ? { do: 'swallow' } : undefined))
+    const { upload, Bucket } = stream
+    upload.on('error', () => {})
+    await prepare(stream)
+    const error: Error & { cleanupError?: S3WritableError } = new Error('enough')
+    const start = performance.now()
+    upload.destroy(error)
+    await t.rejects(upload.done(), error)
+    t.ok(performance.now() - start < 40_000, `${operation}: the stream ends within 40 s`)
+    t.notOk(await head(Bucket, 'k'))
+    if (operation === 'CompleteMultipartUpload') {
+      t.equal(error.cleanupError, undefined)
+      t.same(await unfinishedUploads(Bucket), [])
+      return
     }
-    await Promise.all([
-      endsInTime('CreateMultipartUpload', async ({ upload, proxy }) => {
-        upload.write(bytes(P + 1))
-        await proxy.waitFor({ operation: 'CreateMultipartUpload' })
-      }),
-      endsInTime('AbortMultipartUpload', async ({ upload }) => {
-        upload.write(bytes(P + 1))
-        await untilAcknowledged(upload, P)
-      }),
-      endsInTime('CompleteMultipartUpload', async ({ upload, proxy }) => {
-        upload.end(bytes(P + 1))
-        await proxy.waitFor({ operation: 'CompleteMultipartUpload' })
-      }),
-    ])
-  },
-)
+    t.match(error.cleanupError, { code: 'ERR_S3_REQUEST', message: /may be left/ }, operation)
+    for (const { Key, UploadId } of await unfinishedUploads(Bucket)) {
+      t.match(error.cleanupError, { UploadId, message: UploadId as string })
+      await s3Client(t).send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }))
+    }
+  }
+  await Promise.all([
+    endsInTime('CreateMultipartUpload', async ({ upload, proxy }) => {
+      upload.write(bytes(P + 1))
+      await proxy.waitFor({ operation: 'CreateMultipartUpload' })
+    }),
+    endsInTime('AbortMultipartUpload', async ({ upload }) => {
+      upload.write(bytes(P + 1))
+      await untilAcknowledged(upload, P)
+    }),
+    endsInTime('CompleteMultipartUpload', async ({ upload, proxy }) => {
+      upload.end(bytes(P + 1))
+      await proxy.waitFor({ operation: 'CompleteMultipartUpload' })
+    }),
+  ])
+})
 
 t.test('leavePartsOnError keeps the parts, and the error names the upload', async (t) => {
   const leavePartsOnError = true

@@ -29,6 +29,7 @@ function everySize(
     }
   })
 }
+
 /** Resolves when the stream is closed. Unlike `once`, it does not reject on an error event. */
 function closed(upload: S3Writable): Promise<void> {
   return new Promise((resolve) => (upload.closed ? resolve() : upload.on('close', resolve)))
@@ -151,7 +152,7 @@ everySize(
 )
 
 everySize(
-  'the callback of a write that waits for a buffer is called when the stream is destroyed',
+  'a write that waits for a buffer is called back when the stream is destroyed',
   async (t, { upload, events }) => {
     upload.on('error', () => {})
     const called = new Promise((resolve) => upload.write(bytes(8 * P), resolve))

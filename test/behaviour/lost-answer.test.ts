@@ -28,26 +28,23 @@ async function untilObjectExists(Bucket: string): Promise<void> {
   for (let tries = 0; tries < 1000 && (await head(Bucket, 'k')) === undefined; tries++) await sleep(10)
 }
 
-t.test(
-  'if the object exists and its upload is left without parts, the upload is removed and the stream succeeds',
-  async (t) => {
-    const invalid = '<Error><Code>InvalidPart</Code><Message>No such part</Message></Error>'
-    for (const maxAttempts of [1, 2]) {
-      const fault = ({ operation, attempt }: RecordedRequest): Fault | undefined => {
-        if (operation === 'ListParts') return { do: 'answer', status: 200, body: '<ListPartsResult/>' }
-        if (operation !== COMPLETE) return undefined
-        return attempt === 1 ? { do: 'drop answer' } : { do: 'answer', status: 400, body: invalid }
-      }
-      const { proxy, Bucket, ...rest } = await scenario(t, { fault, config: { maxAttempts } })
-      const upload = rest.upload()
-      await pipeline(source(), upload)
-      t.equal(upload.result?.ETag, multipartETag(data, P))
-      t.same(proxy.cleanUpOperations(), ['ListParts', 'AbortMultipartUpload', 'ListParts'])
-      t.equal(proxy.of(COMPLETE).length, maxAttempts)
-      t.equal((await stored(Bucket, 'k')).sha256, sha256(data))
+t.test('an upload that is left without parts after Complete is removed, and the stream succeeds', async (t) => {
+  const invalid = '<Error><Code>InvalidPart</Code><Message>No such part</Message></Error>'
+  for (const maxAttempts of [1, 2]) {
+    const fault = ({ operation, attempt }: RecordedRequest): Fault | undefined => {
+      if (operation === 'ListParts') return { do: 'answer', status: 200, body: '<ListPartsResult/>' }
+      if (operation !== COMPLETE) return undefined
+      return attempt === 1 ? { do: 'drop answer' } : { do: 'answer', status: 400, body: invalid }
     }
-  },
-)
+    const { proxy, Bucket, ...rest } = await scenario(t, { fault, config: { maxAttempts } })
+    const upload = rest.upload()
+    await pipeline(source(), upload)
+    t.equal(upload.result?.ETag, multipartETag(data, P))
+    t.same(proxy.cleanUpOperations(), ['ListParts', 'AbortMultipartUpload', 'ListParts'])
+    t.equal(proxy.of(COMPLETE).length, maxAttempts)
+    t.equal((await stored(Bucket, 'k')).sha256, sha256(data))
+  }
+})
 
 t.test('a Complete that S3 carries out during the clean-up is a success', async (t) => {
   const listings: (Fault | undefined)[] = [undefined, { do: 'answer', status: 403 }]

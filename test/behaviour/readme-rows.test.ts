@@ -24,23 +24,20 @@ t.test('the README writes rows in two ways: by pipeline and by a loop', async (t
 })
 
 for (const [i, { code: block }] of rowBlocks.entries()) {
-  t.test(
-    `README block ${i + 1} that writes rows ends with S3's error if a part is denied while it awaits a row`,
-    async (t) => {
-      const fault = ({ operation }: { operation: string }) => (operation === 'UploadPart' ? denied : undefined)
-      const proxy = await faultProxy(t, { fault })
-      const Bucket = await makeBucket(t)
-      // The folder is inside the project, so that 's3-writable' resolves to the project itself.
-      const folder = t.testdir()
-      const file = join(folder, 'program.ts')
-      writeFileSync(file, program(block, { rows }).replaceAll(/\bBucket: '[a-z]+'/g, `Bucket: '${Bucket}'`))
-      const { code, stderr } = await runProgram(file, [], { AWS_ENDPOINT_URL: proxy.url }, folder)
-      // Node exits with 13 if a top-level await never settles.
-      t.equal(code, 1)
-      t.match(stderr, /S3WritableError: s3:\/\/.*: UploadPart 1 failed\. AccessDenied: Denied/)
-      t.notMatch(stderr, /Unhandled 'error' event/)
-      const Key = /\bKey: '(.*?)'/.exec(block)?.[1] as string
-      await nothingIsLeft(t, Bucket, Key)
-    },
-  )
+  t.test(`README block ${i + 1} that writes rows ends with S3's error if a part is denied meanwhile`, async (t) => {
+    const fault = ({ operation }: { operation: string }) => (operation === 'UploadPart' ? denied : undefined)
+    const proxy = await faultProxy(t, { fault })
+    const Bucket = await makeBucket(t)
+    // The folder is inside the project, so that 's3-writable' resolves to the project itself.
+    const folder = t.testdir()
+    const file = join(folder, 'program.ts')
+    writeFileSync(file, program(block, { rows }).replaceAll(/\bBucket: '[a-z]+'/g, `Bucket: '${Bucket}'`))
+    const { code, stderr } = await runProgram(file, [], { AWS_ENDPOINT_URL: proxy.url }, folder)
+    // Node exits with 13 if a top-level await never settles.
+    t.equal(code, 1)
+    t.match(stderr, /S3WritableError: s3:\/\/.*: UploadPart 1 failed\. AccessDenied: Denied/)
+    t.notMatch(stderr, /Unhandled 'error' event/)
+    const Key = /\bKey: '(.*?)'/.exec(block)?.[1] as string
+    await nothingIsLeft(t, Bucket, Key)
+  })
 }
