@@ -2,29 +2,34 @@ import { Readable, Transform, type TransformCallback } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 
-/** The same moment by this machine's clock and by that of whoever answered, whose header `Date` has whole seconds; in ms. */
+/**
+ * One moment by two clocks, in ms since 1970: the arrival of an answer by this machine's, and the answer's `Date`
+ * header.
+ */
 export interface Clock {
+  /** The time by this machine's clock. */
   here: number
+  /** The time by the clock of the server that answered, in whole seconds. */
   s3: number
 }
 
-/** One attempt at a request, and how far its answer came. */
+/** One attempt at a request, and how much of its answer arrived. */
 export interface Attempt {
-  /** When it was sent, by this machine's clock, in ms. */
+  /** When the attempt was sent, by this machine's clock, in ms since 1970. */
   sent: number
-  /** When the head of its answer came, by this machine's clock and by that of whoever answered, in ms. */
+  /** When the head of the answer arrived; undefined if none arrived, or its head has no `Date`. */
   clock?: Clock
-  /** The HTTP status of its answer. */
+  /** The HTTP status of the answer; undefined if none arrived. */
   status?: number
-  /** Whether the answer came to its end. */
-  ended: boolean
-  /** S3's own error code, from the body of the answer. */
+  /** Whether the full answer arrived, to its last byte. */
+  answered: boolean
+  /** The error code in the body of the answer, such as `NoSuchUpload`; undefined if the body holds no S3 error. */
   Code?: string
-  /** Whether the server cannot have got the whole request: there was no connection, or its body had not all been sent. */
+  /** Whether the server cannot have the full request: there was no connection, or the body was not fully sent. */
   wasNotSent?: boolean
 }
 
-/** The SDK's answer, by shape: its class may be there in two versions. */
+/** The SDK's `HttpResponse`, by shape, since two versions of the SDK may be installed. */
 export interface HttpAnswer {
   statusCode: number
   headers: Record<string, string>
@@ -35,69 +40,70 @@ export interface HttpAnswer {
 export interface ReadOptions {
   /** The most bytes that the answer may have. */
   maxBytes: number
-  /** Hears that some bytes of the answer have come. */
+  /** Called each time that bytes of the answer arrive. */
   onBytes: () => void
-  /** Whether the request is Complete: once its answer has begun, it must not be sent again. */
-  createsObject: boolean
+  /** Whether the request is Complete, which must not be sent again once its answer has begun. */
+  completesUpload: boolean
 }
 
-/** Complete's answer is short; only white space makes it long. */
-const KEPT = 64 * 1024
+/** How much of an answer is searched for an error code or a web page, in characters, with white space collapsed. */
+const MAX_SEARCHED = 64 * 1024
 const SPACE = /\s+/g
-/** Of a page that is compressed, say. */
+/** Control characters, and bytes that are not UTF-8: a page may be compressed, for example. */
 const UNREADABLE = /[\p{Cc}\ufffd]+/gu
 const NOT_S3 = 'NotAnS3Answer'
 const HTML = /^\s*<(?:!doctype\s+)?html\b/i
 
 /**
- * Codes that do not tell whether the request was carried out. An upload is gone after an Abort, and also after a Complete
- * whose repetition this is. https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+ * Codes that leave open whether the request was carried out. NoSuchUpload follows an Abort, but also a Complete that
+ * succeeded and was sent again. https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
  */
 const UNDECIDED_CODES = ['InternalError', 'NoSuchUpload']
 const UNDECIDED_STATUSES = [500, 502, 504]
 
 /**
- * Whether this attempt made no object for sure: it was not sent, or S3 answered, in its own words, that it will not. SlowDown
- * and ServiceUnavailable are such words; a status without a code of S3's comes from something in between.
+ * Whether this attempt certainly made no object: it was not sent, or S3 refused it with an error code of its own, such
+ * as SlowDown or ServiceUnavailable. A status without such a code comes from a gateway, which does not know what S3
+ * did.
  */
-export function wasNotCarriedOut({ wasNotSent: unsent, status = 0, Code }: Attempt): boolean {
-  if (unsent) return true
+export function wasNotCarriedOut({ wasNotSent, status = 0, Code }: Attempt): boolean {
+  if (wasNotSent) return true
   return Code !== undefined && !UNDECIDED_CODES.includes(Code) && !UNDECIDED_STATUSES.includes(status)
 }
 
-/** Whether S3 began to answer that it makes the object, and the end of that never came. */
-export function hasBegunAnswer({ status = 0, ended }: Attempt): boolean {
-  return status >= 200 && status < 300 && !ended
+/** Whether S3 began to answer that it makes the object, and the answer broke off. */
+export function hasBegunAnswer({ status = 0, answered }: Attempt): boolean {
+  return status >= 200 && status < 300 && !answered
 }
 
 /**
- * Notes how far the answer comes, and bounds its body. The body of an error is read here, since only S3's own words are an
- * answer of S3.
+ * Records in `attempt` how much of the answer arrives, and limits the size of its body. The body of an error is read
+ * here, because only a body with an S3 error code shows that the answer comes from S3.
  *
- * @throws Error where the answer is not S3's, or is longer than it may be.
+ * @throws Error if the answer does not come from S3, or is longer than `maxBytes`.
  */
-export async function readAnswer(answer: HttpAnswer, attempt: Attempt, reading: ReadOptions): Promise<void> {
+export async function readAnswer(answer: HttpAnswer, attempt: Attempt, options: ReadOptions): Promise<void> {
   const { statusCode, headers, body } = answer
   attempt.status = statusCode
   const s3 = Date.parse(String(headers.date))
   if (!Number.isNaN(s3)) attempt.clock = { here: Date.now(), s3 }
-  reading.onBytes()
-  // Most answers have no body, and that need not be waited for.
+  options.onBytes()
+  // Most answers have no body, so there is nothing to wait for.
   if (!isStream(body) || headers['content-length'] === '0') {
-    attempt.ended = true
+    attempt.answered = true
     return
   }
-  const counted = new AnswerCounter(answer, attempt, reading)
-  // What goes wrong with it, its reader hears.
-  pipeline(body, counted).catch(() => {})
-  answer.body = counted
+  const checked = new CheckedBody(answer, attempt, options)
+  // An error destroys the stream, and so reaches its reader.
+  pipeline(body, checked).catch(() => {})
+  answer.body = checked
   if (statusCode < 300) return
-  const bytes = await buffer(counted)
+  const bytes = await buffer(checked)
   if (bytes.length > 0 && attempt.Code === undefined) throw notS3(answer, bytes.toString())
   answer.body = Readable.from([bytes])
 }
 
-/** A stream of Node's or of the web. */
+/** Whether it is a Node stream or a web stream. */
 function isStream(body: unknown): body is NodeJS.ReadableStream {
   return typeof body === 'object' && body !== null && Symbol.asyncIterator in body
 }
@@ -106,55 +112,62 @@ function codeIn(xml: string): string | undefined {
   return /<(?:\w+:)?Error\b[^>]*>.*?<(?:\w+:)?Code\b[^>]*>\s*(?:<!\[CDATA\[)?\s*([\w.-]+)/s.exec(xml)?.[1]
 }
 
-/** Such as a balancer's page. Keeps the status and `Retry-After`, by which the client decides whether and when to try again. */
+/**
+ * The error for an answer that does not come from S3, such as a load balancer's page. It keeps the status and
+ * `Retry-After`, by which the client decides whether and when to try again.
+ */
 function notS3({ statusCode, headers }: HttpAnswer, text: string): Error {
-  const server = headers.server ?? 'a server that does not name itself'
+  const server = headers.server ?? 'an unnamed server'
   const title = /<title>(.*?)<\/title>/is.exec(text)?.[1] ?? text
-  const about = title.replace(SPACE, ' ').replace(UNREADABLE, '?').trim().slice(0, 80)
-  const error = new Error(`HTTP ${statusCode} from ${server}, not an S3 answer: "${about}"`)
+  const excerpt = title.replace(SPACE, ' ').replace(UNREADABLE, '?').trim().slice(0, 80)
+  const error = new Error(`HTTP ${statusCode} from ${server}, not an S3 answer: "${excerpt}"`)
   Object.assign(error, { name: NOT_S3, $metadata: { httpStatusCode: statusCode } })
-  const after = headers['retry-after']
-  if (after === undefined) return error
-  return Object.defineProperty(error, '$response', { value: { statusCode, headers: { 'retry-after': after } } })
+  const retryAfter = headers['retry-after']
+  if (retryAfter === undefined) return error
+  return Object.defineProperty(error, '$response', { value: { statusCode, headers: { 'retry-after': retryAfter } } })
 }
 
-/** Whether it is the error of an answer with a 4xx that S3 did not give. */
+/** Whether the cause of the error is an answer with a 4xx status that does not come from S3. */
 export function isForeignPage(error: unknown): boolean {
   const { name, $metadata } = Object(Object(error).cause) as { name?: string; $metadata?: { httpStatusCode?: number } }
   return name === NOT_S3 && Number($metadata?.httpStatusCode) < 500
 }
 
-/** Lets the bytes of an answer through, up to a limit, and notes its end. */
-class AnswerCounter extends Transform {
+/**
+ * Passes the body of an answer through, fails beyond `maxBytes`, and records the error code and the end of the body.
+ */
+class CheckedBody extends Transform {
   readonly #answer: HttpAnswer
   readonly #attempt: Attempt
-  readonly #reading: ReadOptions
-  #count = 0
-  /** As much of it as an error or a page may have. */
+  readonly #options: ReadOptions
+  #length = 0
+  /**
+   * The beginning of the body. White space is collapsed, because S3 may send it for minutes before Complete's answer.
+   */
   #text = ''
 
-  constructor(answer: HttpAnswer, attempt: Attempt, reading: ReadOptions) {
+  constructor(answer: HttpAnswer, attempt: Attempt, options: ReadOptions) {
     super()
     this.#answer = answer
     this.#attempt = attempt
-    this.#reading = reading
+    this.#options = options
   }
 
   override _transform(chunk: Buffer, _: BufferEncoding, callback: TransformCallback): void {
-    const { maxBytes: most, onBytes } = this.#reading
+    const { maxBytes, onBytes } = this.#options
     onBytes()
-    this.#count += chunk.length
-    if (this.#count > most) {
-      callback(Object.assign(new Error(`the answer is longer than ${most} bytes`), { name: 'AnswerTooLong' }))
+    this.#length += chunk.length
+    if (this.#length > maxBytes) {
+      callback(Object.assign(new Error(`the answer is longer than ${maxBytes} bytes`), { name: 'AnswerTooLong' }))
       return
     }
-    if (this.#text.length < KEPT) this.#text = (this.#text + chunk.toString('latin1')).replace(SPACE, ' ')
+    if (this.#text.length < MAX_SEARCHED) this.#text = (this.#text + chunk.toString('latin1')).replace(SPACE, ' ')
     callback(null, chunk)
   }
 
   override _flush(callback: TransformCallback): void {
-    this.#attempt.ended = true
-    // Such as a login page, which an XML parser would only find fault with.
+    this.#attempt.answered = true
+    // A login page with status 200, for example, which the SDK would only report as invalid XML.
     if (this.#answer.statusCode < 300 && HTML.test(this.#text)) {
       callback(notS3(this.#answer, this.#text))
       return
@@ -164,9 +177,12 @@ class AnswerCounter extends Transform {
     callback()
   }
 
-  /** The client sends again what failed by a broken connection; this must not be. */
+  /**
+   * The client retries a request whose connection broke, and recognizes it by the error. Complete must not be sent
+   * again once its answer has begun, so the error is replaced by one that the client does not retry.
+   */
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    const cut = error !== null && this.#reading.createsObject && hasBegunAnswer(this.#attempt)
-    callback(cut ? new Error(`S3 began to answer, and the rest never came: ${error.message}`) : error)
+    const mustNotRetry = error !== null && this.#options.completesUpload && hasBegunAnswer(this.#attempt)
+    callback(mustNotRetry ? new Error(`S3 began to answer, but the answer broke off: ${error.message}`) : error)
   }
 }

@@ -2,41 +2,48 @@ import type { ListMultipartUploadsCommandOutput, ListPartsCommandOutput, Multipa
 import type { Params } from '../options/parameters.js'
 import type { Requests } from './requests.js'
 
-/** An upload that was begun, and neither completed nor aborted: what is stored of it costs money. */
+/** A multipart upload that was created and neither completed nor aborted. Its stored parts cost money. */
 export interface UnfinishedUpload extends MultipartUpload {
+  /** The key of the object that the upload would become. */
   Key: string
+  /** The id that S3 gave the upload. */
   UploadId: string
 }
 
-/** Where the next page begins: S3's own markers. */
+/** The parameters that name the place where a page begins, such as `KeyMarker`. Empty for the first page. */
 type Markers = Record<string, string | undefined>
 
 /**
- * All the pages of a listing, one after the other. A page that promises more must say where that begins: one without a
- * marker is the last, and one whose marker has been there before would come again without end, as Swift's does.
+ * All pages of a listing in their order. `nextMarkers` returns where the next page begins; undefined after the last
+ * one, or if the page does not say it.
+ *
+ * @throws S3WritableError if a page begins where an earlier one did: the listing would never end. OpenStack Swift does
+ * that.
  */
 async function* pages<Page>(
   requests: Requests,
   operation: string,
-  ask: (markers: Params) => Promise<Page>,
-  markersIn: (page: Page) => Markers | undefined,
+  fetchPage: (markers: Params) => Promise<Page>,
+  nextMarkers: (page: Page) => Markers | undefined,
 ): AsyncGenerator<Page, void, undefined> {
-  const been = new Set(['{}'])
+  const seen = new Set(['{}'])
   let markers: Markers | undefined = {}
   while (markers !== undefined) {
-    const page: Page = await ask(markers)
+    const page: Page = await fetchPage(markers)
     yield page
-    markers = markersIn(page)
-    const place = JSON.stringify(markers, (_, value) => value || undefined)
-    if (markers !== undefined && been.size === been.add(place).size) {
-      const why = `this store lists without end: a page of ${operation} says that more follow after ${place}, where it has been already`
+    markers = nextMarkers(page)
+    // Without empty markers, which mean the first page, as no markers do.
+    const position = JSON.stringify(markers, (_, value) => value || undefined)
+    if (markers !== undefined && seen.has(position)) {
+      const why = `the listing would never end: a page of ${operation} says that the next one begins at ${position}, where an earlier page began. This is a fault of the store`
       throw requests.error('ERR_S3_REQUEST', why, { operation })
     }
+    seen.add(position)
   }
 }
 
 /**
- * The pages of the parts of an upload. `signal` is asked for one for each page.
+ * The pages of ListParts. `signal` is called for each page, so that each can have its own time limit.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html
  */
 export function pagesOfParts(
@@ -54,7 +61,7 @@ export function pagesOfParts(
 }
 
 /**
- * The unfinished uploads whose keys begin with `Prefix`. `signal` is asked for one for each page.
+ * The unfinished uploads whose keys begin with `Prefix`. `signal` is called for each page.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html
  */
 export async function* uploadsUnder(
@@ -62,7 +69,7 @@ export async function* uploadsUnder(
   Prefix: string,
   signal: () => AbortSignal,
 ): AsyncGenerator<UnfinishedUpload, void, undefined> {
-  const all = pages(
+  const listing = pages(
     requests,
     'ListMultipartUploads',
     (markers) => requests.listUploads(Prefix, signal(), markers),
@@ -71,16 +78,16 @@ export async function* uploadsUnder(
         ? { KeyMarker: decoded(NextKeyMarker, EncodingType), UploadIdMarker }
         : undefined,
   )
-  for await (const { Uploads = [], EncodingType } of all) {
-    for (const { Key, UploadId, ...more } of Uploads) {
+  for await (const { Uploads = [], EncodingType } of listing) {
+    for (const { Key, UploadId, ...rest } of Uploads) {
       if (Key === undefined || UploadId === undefined) continue
-      const upload = { ...more, Key: decoded(Key, EncodingType), UploadId }
+      const upload = { ...rest, Key: decoded(Key, EncodingType), UploadId }
       if (upload.Key.startsWith(Prefix)) yield upload
     }
   }
 }
 
-/** A key as it is; a store that does not know the encoding does not name it in its answer. */
+/** The key, decoded if the answer says that it is encoded: some stores ignore the requested encoding. */
 function decoded(key: string, encoding: ListMultipartUploadsCommandOutput['EncodingType']): string {
   if (encoding !== 'url') return key
   try {

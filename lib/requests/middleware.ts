@@ -2,34 +2,43 @@ import { hashInTurns, MAX_HASH_INPUT } from '../checksums/hash.js'
 import { type Attempt, type HttpAnswer, type ReadOptions, readAnswer } from './answer.js'
 import { FIRST_SLICE, SlicedBody, type SliceSize } from './sliced-body.js'
 
-/** How a command with a body is to be sent. */
+/** How the body of a command is sent. */
 export interface BodyHooks {
-  /** Of the upload that the body belongs to. */
+  /** Shared by all bodies of one upload. */
   sliceSize: SliceSize
-  /** Hears how many bytes of the current attempt have been given to the network. */
-  onTaken: (taken: number) => void
-  /** Hears of the slices that the body of an attempt goes in; a small body goes whole. */
-  onSlices: (slices: SlicedBody) => void
-  /** Undefined: over https only. */
+  /** Called with the number of bytes of the current attempt that were given to the network. */
+  onSent: (sent: number) => void
+  /**
+   * Called at the beginning of each attempt with the body that it sends. Not called for a body so small that it is not
+   * sliced.
+   */
+  onSlicedBody: (body: SlicedBody) => void
+  /** Whether to leave the body out of the signature. By default over https only. */
   unsignedPayload: boolean | undefined
-  /** Whether the upload declared one: a body may not carry any other. */
-  checksum: boolean
-  /** Hears that a body so large that it is hashed in turns is being hashed; what it throws ends that. */
-  onTurn: () => void
-  /** Hears the URL of the request, without its query. */
+  /** Whether the upload declared a checksum; if not, its bodies must not carry one. */
+  hasChecksum: boolean
+  /**
+   * Called again and again while a body over 2 GiB is hashed for its signature. If it throws, hashing ends with its
+   * error.
+   */
+  onHashing: () => void
+  /** Called with the URL of the request, without its query. */
   onUrl: (url: string) => void
 }
 
-/** How every attempt at a command is to be sent, and its answer read. */
+/** How every attempt at a command is sent, and how its answer is read. */
 export interface AttemptHooks {
-  /** Notes an attempt that begins, and the secrets in its headers. Throws where none may begin any more. */
+  /**
+   * Called before each attempt, with the secrets in its headers. Returns the record of the attempt; throws if no more
+   * attempts may begin.
+   */
   onAttempt: (secrets: string[]) => Attempt
   answer: ReadOptions
-  /** Where the command has a body. */
+  /** Undefined for a command without a body. */
   body?: BodyHooks | undefined
 }
 
-/** The SDK's request, by shape: its class may be there in two versions. */
+/** The SDK's `HttpRequest`, by shape, since two versions of the SDK may be installed. */
 interface HttpRequest {
   method: string
   protocol: string
@@ -42,11 +51,11 @@ interface HttpRequest {
 interface Args {
   request: HttpRequest
 }
-const PAYLOAD = 'x-amz-content-sha256'
+const PAYLOAD_HASH = 'x-amz-content-sha256'
 const CHECKSUM = /^x-amz-(sdk-)?checksum-/i
-/** Below the SDK's retries and signature: runs once for each attempt. */
+/** Behind the SDK's retries and its signature, so that the middleware runs once for each attempt. */
 const INNERMOST = { step: 'deserialize', priority: 'low' }
-/** With these, no byte has left this machine. */
+/** Codes of errors after which no byte has left this machine. */
 const NO_CONNECTION = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']
 type Result = { response: HttpAnswer }
 type Middleware = (next: (args: Args) => Promise<Result>) => (args: Args) => Promise<Result>
@@ -55,55 +64,59 @@ interface Command {
 }
 
 /**
- * Adds to this one command, and to nothing else that the client sends: every attempt is noted, and how far its answer came,
- * and an answer is bounded. Where there is a body:
- * - no `Expect: 100-continue`, for which the SDK opens a connection of its own for every part;
- * - no checksum that the upload did not declare, as the SDK adds one by itself;
- * - no SHA-256 of it where it need not be signed, and one in turns where the SDK's own would fail;
- * - it goes in slices below the SDK's retries and signature, which see the whole Buffer.
+ * Adds middleware to this one command; other commands of the client are not changed. It records every attempt and how
+ * much of its answer arrived, and limits the size of the answer. For a command with a body, it also
+ * - removes `Expect: 100-continue`, because the SDK opens a new connection for each request that has it;
+ * - removes a checksum that the upload did not declare, because the SDK adds one by default;
+ * - replaces the SHA-256 of the body by `UNSIGNED-PAYLOAD` where it need not be signed, and computes it in turns with
+ *   the event loop where the body is too large for the SDK;
+ * - sends the body in slices, behind the SDK's retries and its signature, for which the body must be one Buffer.
  *
  * https://github.com/aws/aws-sdk-js-v3/blob/main/supplemental-docs/CLIENTS.md#middleware-stack
  */
-export function addMiddleware<C extends object>(command: C, handling: AttemptHooks): C {
+export function addMiddleware<C extends object>(command: C, hooks: AttemptHooks): C {
   const { middlewareStack } = command as unknown as Command
-  const { body } = handling
+  const { body } = hooks
   if (body !== undefined)
-    middlewareStack.add(prepare(body), { step: 'build', priority: 'low', name: 's3WritablePrepare' })
-  middlewareStack.add(attempt(handling), { ...INNERMOST, name: 's3WritableAttempt' })
+    middlewareStack.add(prepareBody(body), { step: 'build', priority: 'low', name: 's3WritablePrepare' })
+  middlewareStack.add(recordAttempt(hooks), { ...INNERMOST, name: 's3WritableAttempt' })
   return command
 }
 
-function prepare({ unsignedPayload, checksum, onTurn, onUrl }: BodyHooks): Middleware {
+/** Runs once for a command, before it is signed. */
+function prepareBody({ unsignedPayload, hasChecksum, onHashing, onUrl }: BodyHooks): Middleware {
   return (next) => async (args) => {
     const { headers, protocol, hostname, port, path, body } = args.request
     delete headers.Expect
-    if (!checksum) for (const name of Object.keys(headers)) if (CHECKSUM.test(name)) delete headers[name]
-    if (unsignedPayload ?? protocol === 'https:') headers[PAYLOAD] = 'UNSIGNED-PAYLOAD'
+    if (!hasChecksum) for (const name of Object.keys(headers)) if (CHECKSUM.test(name)) delete headers[name]
+    if (unsignedPayload ?? protocol === 'https:') headers[PAYLOAD_HASH] = 'UNSIGNED-PAYLOAD'
     else if (body instanceof Uint8Array && body.length > MAX_HASH_INPUT)
-      headers[PAYLOAD] = (await hashInTurns('sha256', body, onTurn)).digest('hex')
+      headers[PAYLOAD_HASH] = (await hashInTurns('sha256', body, onHashing)).digest('hex')
     onUrl(`${protocol}//${hostname}${port === undefined ? '' : `:${port}`}${path}`)
     return await next(args)
   }
 }
 
-function attempt({ onAttempt, answer, body }: AttemptHooks): Middleware {
+/** Runs once for each attempt. */
+function recordAttempt({ onAttempt, answer, body }: AttemptHooks): Middleware {
   return (next) => async (args) => {
-    const noted = onAttempt(secretsIn(args.request.headers))
-    const request = body === undefined ? args.request : sliced(args.request, body)
+    const attempt = onAttempt(secretsIn(args.request.headers))
+    const request = body === undefined ? args.request : withSlicedBody(args.request, body)
     let result: Result
     try {
       result = await next({ ...args, request })
     } catch (error) {
       const { code = '' } = error as NodeJS.ErrnoException
-      noted.wasNotSent = NO_CONNECTION.includes(code) || (request.body instanceof SlicedBody && !request.body.isTaken)
+      attempt.wasNotSent =
+        NO_CONNECTION.includes(code) || (request.body instanceof SlicedBody && !request.body.isFullySent)
       throw error
     }
-    await readAnswer(result.response, noted, answer)
+    await readAnswer(result.response, attempt, answer)
     return result
   }
 }
 
-/** What a store, or what lies between, might repeat in an error. */
+/** Values of headers that a store, or a proxy in front of it, might repeat in an error message. */
 function secretsIn(headers: HttpRequest['headers']): string[] {
   const values = Object.entries(headers).flatMap(([name, value]) => {
     if (/^authorization$/i.test(name)) return [value, value.replace(/^.*Signature=/, '')]
@@ -112,15 +125,16 @@ function secretsIn(headers: HttpRequest['headers']): string[] {
   return values.filter((value) => value !== '')
 }
 
-function sliced(request: HttpRequest, { sliceSize: pace, onTaken, onSlices }: BodyHooks): HttpRequest {
+function withSlicedBody(request: HttpRequest, { sliceSize, onSent, onSlicedBody }: BodyHooks): HttpRequest {
   const { body } = request
   if (!(body instanceof Uint8Array)) return request
-  // By what it keeps in memory: a short last part is a view of a whole buffer.
+  // The size of the memory counts, not that of the body: a short last part may be a view of a large buffer, which only
+  // `SlicedBody` frees.
   if (body.buffer.byteLength <= FIRST_SLICE) {
-    onTaken(body.length)
+    onSent(body.length)
     return request
   }
-  const slices = new SlicedBody(body, pace, onTaken)
-  onSlices(slices)
-  return { ...request, body: slices }
+  const slicedBody = new SlicedBody(body, sliceSize, onSent)
+  onSlicedBody(slicedBody)
+  return { ...request, body: slicedBody }
 }

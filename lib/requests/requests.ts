@@ -33,191 +33,228 @@ import { type Request, type RequestContext, Sender } from './send.js'
 import { SliceSize } from './sliced-body.js'
 import type { StallWatch } from './stall-watch.js'
 
-/** A body to send, and who hears how it goes. */
+/** The body of a PutObject or an UploadPart. */
 export interface BodyToSend {
   body: Buffer
+  /** The CRC-32 of `body`. */
   crc: number
+  /** Cancels the request. */
   signal: AbortSignal
-  onTaken: (taken: number) => void
+  /** Called with the number of bytes of the current attempt that were given to the network. */
+  onSent: (sent: number) => void
 }
 
-/** How a request that makes the object is sent, beside what it says. */
-export type ObjectRequestOptions = Pick<Request, 'attempts' | 'shouldSendAgain' | 'signal'>
+/** How Complete is sent. */
+export type CompleteRequestOptions = Pick<Request, 'attempts' | 'shouldSendAgain' | 'signal'>
 
 /** S3's operations on one object, one method for each. */
 export class Requests {
   readonly #options: CheckedOptions
-  readonly #isOver: () => boolean
+  readonly #isAborted: () => boolean
   readonly #sender: Sender
-  readonly #pace = new SliceSize()
-  #declared: Promise<DeclaredChecksums> | undefined
-  /** The object's URL, once bytes of it have been sent: the client's own, never built here. */
+  readonly #sliceSize = new SliceSize()
+  #declaredChecksums: Promise<DeclaredChecksums> | undefined
+  /** The object's URL, as the client builds it for a request with a body. Empty until one was sent. */
   url = ''
-  /** When Create was sent, by S3's clock, in ms: no object of this upload is older. Undefined where it is not known. */
+  /**
+   * The earliest time at which Create can have been sent, by S3's clock, in ms since 1970: no object of this upload is
+   * older. Undefined if it is not known.
+   */
   createdAt: number | undefined
-  /** Whether another stream began the upload. */
+  /** Whether an earlier stream created the upload. */
   isResumed = false
 
-  /** `isOver` is the end of all that makes something; removing and looking go on. */
-  constructor(options: CheckedOptions, isOver: () => boolean) {
+  /** Once `isAborted` returns true, only requests that read or remove are still sent. */
+  constructor(options: CheckedOptions, isAborted: () => boolean) {
     this.#options = options
-    this.#isOver = isOver
+    this.#isAborted = isAborted
     this.#sender = new Sender(options)
   }
 
-  /** The checksums of this upload, asked of the client once. */
+  /** The checksums that this upload declares. Read from the options and the client's configuration once. */
   declared(): Promise<DeclaredChecksums> {
-    this.#declared ??= declaredChecksums(this.#options)
-    return this.#declared
+    this.#declaredChecksums ??= declaredChecksums(this.#options)
+    return this.#declaredChecksums
   }
 
-  /** For an upload that is there already: what its Create declared, and when that was. */
-  resume(declared: DeclaredChecksums, begun: number | undefined): void {
-    this.#declared = Promise.resolve(declared)
-    this.createdAt = begun
+  /** Continues an upload that exists already. `declared` are the checksums that its Create declared. */
+  resume(declared: DeclaredChecksums, createdAt: number | undefined): void {
+    this.#declaredChecksums = Promise.resolve(declared)
+    this.createdAt = createdAt
     this.isResumed = true
   }
 
   async create(signal: AbortSignal): Promise<string> {
-    const command = async (): Promise<object> => {
-      // The SDK says so of a PutObject's body; Create has none, and S3 would name another type by itself.
+    const createCommand = async (): Promise<object> => {
+      // The SDK's default for PutObject. For Create it has none, and S3's own default is another type.
       const ContentType = 'application/octet-stream'
       return new CreateMultipartUploadCommand(this.#params('create', { ContentType, ...(await this.declared()) }))
     }
     const attempts: Attempt[] = []
-    const answer: CreateMultipartUploadCommandOutput = await this.#make({
+    const answer: CreateMultipartUploadCommandOutput = await this.#sendUnlessAborted({
       operation: 'CreateMultipartUpload',
       context: {},
-      command,
+      createCommand,
       signal,
       attempts,
     })
-    this.createdAt = whenSent(attempts)
+    this.createdAt = earliestStart(attempts)
     if (answer.UploadId) return answer.UploadId
-    throw this.error('ERR_S3_INTEGRITY', 'CreateMultipartUpload answered without an UploadId')
+    throw this.error('ERR_S3_INTEGRITY', 'the answer to CreateMultipartUpload has no UploadId')
   }
 
-  uploadPart(UploadId: string, PartNumber: number, sent: BodyToSend): Promise<UploadPartCommandOutput> {
-    const place = { UploadId, PartNumber }
-    const command = async (onTurn: () => void): Promise<object> => {
-      const params = { ...place, ...(await bodyChecksum(await this.declared(), sent, onTurn)), Body: sent.body }
+  uploadPart(UploadId: string, PartNumber: number, toSend: BodyToSend): Promise<UploadPartCommandOutput> {
+    const context = { UploadId, PartNumber }
+    const createCommand = async (onHashing: () => void): Promise<object> => {
+      const params = {
+        ...context,
+        ...(await bodyChecksum(await this.declared(), toSend, onHashing)),
+        Body: toSend.body,
+      }
       return new UploadPartCommand(this.#params('part', params))
     }
-    return this.#make({ operation: 'UploadPart', context: place, command, body: this.#body(sent), signal: sent.signal })
+    return this.#sendUnlessAborted({
+      operation: 'UploadPart',
+      context,
+      createCommand,
+      body: this.#bodyHooks(toSend),
+      signal: toSend.signal,
+    })
   }
 
-  put(sent: BodyToSend, attempts: Attempt[]): Promise<PutObjectCommandOutput> {
-    const command = async (onTurn: () => void): Promise<object> => {
-      const checksum = await bodyChecksum(await this.declared(), sent, onTurn, this.#options.s3)
-      const params = { ...checksum, Body: sent.body }
+  put(toSend: BodyToSend, attempts: Attempt[]): Promise<PutObjectCommandOutput> {
+    const createCommand = async (onHashing: () => void): Promise<object> => {
+      const checksum = await bodyChecksum(await this.declared(), toSend, onHashing, this.#options.s3)
+      const params = { ...checksum, Body: toSend.body }
       return new PutObjectCommand(this.#params('put', params))
     }
-    const { signal } = sent
-    return this.#make({ operation: 'PutObject', context: {}, command, body: this.#body(sent), signal, attempts })
+    const { signal } = toSend
+    return this.#sendUnlessAborted({
+      operation: 'PutObject',
+      context: {},
+      createCommand,
+      body: this.#bodyHooks(toSend),
+      signal,
+      attempts,
+    })
   }
 
   complete(
     UploadId: string,
     Parts: CompletedPart[],
     { crc, size }: SizeAndCrc,
-    committing: ObjectRequestOptions,
+    options: CompleteRequestOptions,
   ): Promise<CompleteMultipartUploadCommandOutput> {
-    const command = async (): Promise<object> => {
+    const createCommand = async (): Promise<object> => {
       const { ChecksumAlgorithm, ChecksumType } = await this.declared()
-      const whole = ChecksumType === 'FULL_OBJECT' && ChecksumAlgorithm === 'CRC32'
+      const hasFullObjectCrc = ChecksumType === 'FULL_OBJECT' && ChecksumAlgorithm === 'CRC32'
       return new CompleteMultipartUploadCommand(
         this.#params('complete', {
           ...(ChecksumType === undefined ? {} : { ChecksumType }),
-          ...(whole && crc !== undefined ? { ChecksumCRC32: crc32Base64(crc), MpuObjectSize: size } : {}),
+          ...(hasFullObjectCrc && crc !== undefined ? { ChecksumCRC32: crc32Base64(crc), MpuObjectSize: size } : {}),
           UploadId,
           MultipartUpload: { Parts },
         }),
       )
     }
     const operation = 'CompleteMultipartUpload'
-    return this.#make({ operation, context: { UploadId }, command, createsObject: true, ...committing })
+    return this.#sendUnlessAborted({
+      operation,
+      context: { UploadId },
+      createCommand,
+      completesUpload: true,
+      ...options,
+    })
   }
 
   async abort(UploadId: string, signal: AbortSignal): Promise<void> {
-    const command = async (): Promise<object> => new AbortMultipartUploadCommand(this.#params('abort', { UploadId }))
-    await this.#sender.send({ operation: 'AbortMultipartUpload', context: { UploadId }, command, signal })
+    const createCommand = async (): Promise<object> =>
+      new AbortMultipartUploadCommand(this.#params('abort', { UploadId }))
+    await this.#sender.send({ operation: 'AbortMultipartUpload', context: { UploadId }, createCommand, signal })
   }
 
-  /** One page of the parts of an upload: those after the marker, else the first. */
+  /** One page of an upload's parts. `markers` name the place where it begins; by default at the first part. */
   listParts(UploadId: string, signal: AbortSignal, markers: Params = {}): Promise<ListPartsCommandOutput> {
-    const command = async (): Promise<object> => new ListPartsCommand(this.#params('list', { UploadId, ...markers }))
-    return this.#sender.send({ operation: 'ListParts', context: { UploadId }, command, signal })
+    const createCommand = async (): Promise<object> =>
+      new ListPartsCommand(this.#params('list', { UploadId, ...markers }))
+    return this.#sender.send({ operation: 'ListParts', context: { UploadId }, createCommand, signal })
   }
 
-  /** One page of the unfinished uploads whose keys begin with `Prefix`: those after the markers, else the first. */
+  /** One page of the unfinished uploads whose keys begin with `Prefix`. `markers` name the place where it begins. */
   listUploads(Prefix: string, signal: AbortSignal, markers: Params = {}): Promise<ListMultipartUploadsCommandOutput> {
-    // XML cannot carry every character that a key may have.
+    // Encoded, because XML cannot represent every character that a key may have.
     const params = { EncodingType: 'url', ...(Prefix === '' ? {} : { Prefix }), ...markers }
-    const command = async (): Promise<object> => new ListMultipartUploadsCommand(this.#params('uploads', params))
-    return this.#sender.send({ operation: 'ListMultipartUploads', context: {}, command, signal })
+    const createCommand = async (): Promise<object> => new ListMultipartUploadsCommand(this.#params('uploads', params))
+    return this.#sender.send({ operation: 'ListMultipartUploads', context: {}, createCommand, signal })
   }
 
-  /** Of the object, or of one part of it. */
-  head(signal: AbortSignal, more: Params = {}, attempts: Attempt[] = []): Promise<HeadObjectCommandOutput> {
-    const params = { ChecksumMode: 'ENABLED', ...more }
-    const command = async (): Promise<object> => new HeadObjectCommand(this.#params('head', params))
-    return this.#sender.send({ operation: 'HeadObject', context: {}, command, signal, attempts })
+  /** HeadObject. `params` are added to it, such as a `PartNumber` to ask for one part. */
+  head(signal: AbortSignal, params: Params = {}, attempts: Attempt[] = []): Promise<HeadObjectCommandOutput> {
+    const all = { ChecksumMode: 'ENABLED', ...params }
+    const createCommand = async (): Promise<object> => new HeadObjectCommand(this.#params('head', all))
+    return this.#sender.send({ operation: 'HeadObject', context: {}, createCommand, signal, attempts })
   }
 
-  /** The caller's parameters. */
+  /** The caller's S3 parameters. */
   get s3(): Params {
     return this.#options.s3
   }
 
-  /** Whether the client runs no middleware of a command, so that nothing is known of the attempts. */
+  /** Whether nothing is known about the attempts, because the client ignores the middleware of commands. */
   get hasUnknownAttempts(): boolean {
     return this.#sender.hasUnknownAttempts
   }
 
-  get names(): { Bucket: string; Key: string } {
-    return this.#sender.names
+  /** The bucket and the key of the object. */
+  get target(): { Bucket: string; Key: string } {
+    return this.#sender.target
   }
 
-  /** An error of ours about this object. */
-  error(code: S3WritableErrorCode, why: string, place: RequestContext = {}): S3WritableError {
-    return this.#sender.error(code, why, place)
+  /** An error about this object. */
+  error(code: S3WritableErrorCode, why: string, context: RequestContext = {}): S3WritableError {
+    return this.#sender.error(code, why, context)
   }
 
-  /** `never`, because the caller's parameters are S3's own, of whatever version of the SDK is there. */
+  /**
+   * Typed as `never` to fit every command: the caller may pass parameters that the installed SDK's types do not know.
+   */
   #params(operation: Operation, added: Params): never {
     return { ...added, ...paramsFor(operation, this.#options.s3) } as never
   }
 
-  #body({ onTaken }: BodyToSend): (watch: StallWatch) => Promise<BodyHooks> {
+  #bodyHooks({ onSent }: BodyToSend): (watch: StallWatch) => Promise<BodyHooks> {
     return async (watch) => {
       const { ChecksumAlgorithm } = await this.declared()
       return {
-        sliceSize: this.#pace,
-        onTaken: (taken) => {
+        sliceSize: this.#sliceSize,
+        onSent: (sent) => {
           watch.noteActivity()
-          onTaken(taken)
+          onSent(sent)
         },
-        onSlices: (slices) => watch.watchBody(slices),
-        onTurn: () => watch.noteHashing(),
+        onSlicedBody: (body) => watch.watchBody(body),
+        onHashing: () => watch.noteHashing(),
         onUrl: (url) => {
           this.url = url
         },
         unsignedPayload: this.#options.unsignedPayload,
-        checksum: ChecksumAlgorithm !== undefined,
+        hasChecksum: ChecksumAlgorithm !== undefined,
       }
     }
   }
 
-  #make<Output>(request: Request): Promise<Output> {
-    return this.#sender.send({ ...request, isAborted: this.#isOver })
+  #sendUnlessAborted<Output>(request: Request): Promise<Output> {
+    return this.#sender.send({ ...request, isAborted: this.#isAborted })
   }
 }
 
-/** Dates have whole seconds, and those of a balancer or of another node may differ by some more. In ms. */
+/**
+ * How far a `Date` header and a `LastModified` of one store may disagree, in ms. Both have whole seconds, and a load
+ * balancer or another node of the store may have another clock.
+ */
 export const CLOCK_TOLERANCE = 15_000
 
-/** When the last attempt was sent at the earliest, by the clock of whoever answered it. */
-function whenSent(attempts: readonly Attempt[]): number | undefined {
-  const [last] = attempts.slice(-1)
+/** The earliest time at which the last attempt can have been sent, by the server's clock, in ms since 1970. */
+function earliestStart(attempts: readonly Attempt[]): number | undefined {
+  const last = attempts.at(-1)
   return last?.clock && last.clock.s3 - (last.clock.here - last.sent) - CLOCK_TOLERANCE
 }

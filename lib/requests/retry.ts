@@ -2,7 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isRefused } from '../errors/causes.js'
 import { isForeignPage } from './answer.js'
 
-/** The pause between two attempts or two looks, in ms: doubled each time, up to LONGEST_PAUSE. */
+/**
+ * The first pause between two requests that are repeated, in ms. Each further pause is twice as long, up to
+ * LONGEST_PAUSE.
+ */
 export const FIRST_PAUSE = 100
 const LONGEST_PAUSE = 2_000
 
@@ -10,22 +13,22 @@ export function nextPause(pause: number): number {
   return Math.min(LONGEST_PAUSE, pause * 2)
 }
 
-/** How many answers that do not come from S3 (a proxy's 4xx page) are accepted: the fault may pass, or may be permanent. */
-const FOREIGN_PAGES = 4
+/** After this many 4xx pages that do not come from S3, such as a proxy's, the fault counts as permanent. */
+const MAX_FOREIGN_PAGES = 4
 
 /**
- * Sends a request again, in addition to the client's own attempts, until S3 answers it or refuses it, or `limit` aborts: a
- * network failure that ended the upload must not end its clean-up too.
+ * Sends a request again, in addition to the client's own attempts, until S3 answers it or refuses it, or `limit`
+ * aborts: a network failure that ended the upload must not end its clean-up too.
  */
 export async function retryUntil<T>(limit: AbortSignal, send: () => Promise<T>): Promise<T> {
-  let pages = 0
+  let foreignPages = 0
   for (let pause = FIRST_PAUSE; ; pause = nextPause(pause)) {
     try {
       return await send()
     } catch (error) {
-      if (isForeignPage(error)) pages++
-      if (isRefused(error) || pages === FOREIGN_PAGES || limit.aborted) throw error
-      // The failure of the request says more than the end of the limit.
+      if (isForeignPage(error)) foreignPages++
+      if (isRefused(error) || foreignPages === MAX_FOREIGN_PAGES || limit.aborted) throw error
+      // If the limit aborts, throw the request's error, which says more.
       await sleep(pause, undefined, { signal: limit }).catch(() => {
         throw error
       })

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { describeCause, type ServiceException } from '../errors/causes.js'
 import { redactValues, safeCause } from '../errors/redact.js'
 import { S3WritableError, type S3WritableErrorCode } from '../errors/s3-writable-error.js'
@@ -7,7 +8,7 @@ import type { Attempt, ReadOptions } from './answer.js'
 import { addMiddleware, type BodyHooks } from './middleware.js'
 import { type LastActivity, StallWatch } from './stall-watch.js'
 
-/** Where a request belongs, for the error it may end in. */
+/** What a request is about, for its error. */
 export interface RequestContext {
   UploadId?: string | undefined
   PartNumber?: number
@@ -16,147 +17,168 @@ export interface RequestContext {
   attempts?: number | undefined
 }
 
-/** One request, as often as it has to be sent. */
+/** One request, which may take several attempts. */
 export interface Request {
   operation: string
   context: RequestContext
-  /** `onTurn` hears that the body is being hashed; what it throws ends that. */
-  command: (onTurn: () => void) => Promise<object>
-  /** How its body is sent, where it has one. */
-  body?: (watch: StallWatch) => Promise<BodyHooks>
-  /** Cancels the attempt that is under way. */
-  signal: AbortSignal
-  /** Once this is so, no attempt begins any more: what was destroyed must not be made after all. */
-  isAborted?: () => boolean
-  /** Collects the attempts. */
-  attempts?: Attempt[]
-  /** Whether its answer says if there is an object. */
-  createsObject?: boolean
   /**
-   * Asked after an attempt that stood still: whether to send the request again.
+   * Creates the SDK's command. Calls `onHashing` again and again while a body is hashed; if that throws, hashing ends.
+   */
+  createCommand: (onHashing: () => void) => Promise<object>
+  /** How the body is sent; undefined for a request without a body. */
+  body?: (watch: StallWatch) => Promise<BodyHooks>
+  /** Cancels the attempt that is in flight. */
+  signal: AbortSignal
+  /**
+   * Whether the upload was aborted: then no further attempt begins, because an aborted upload must not make an object.
+   * Undefined for a request that only reads or removes, which is sent also after an abort and has a short stall
+   * timeout.
+   */
+  isAborted?: () => boolean
+  /** Every attempt is added to this list. */
+  attempts?: Attempt[]
+  /**
+   * Whether the request is Complete, which has a long stall timeout and is not sent again once its answer has begun.
+   */
+  completesUpload?: boolean
+  /**
+   * Called after an attempt that stalled: whether to send the request again.
    * @default always
    */
   shouldSendAgain?: () => Promise<boolean>
 }
 
-/** Whom to send to, and about which object. */
+/** The object that the requests are about, and the client that sends them. */
 export interface Destination {
   client: S3ClientLike
   Bucket: string
   Key: string
-  /** In milliseconds; undefined for the defaults. */
+  /** The caller's stall timeout, in ms; undefined for the defaults. */
   stallTimeout?: number | undefined
 }
 
-/** How long one attempt may stand still, in ms: of a request that makes something … */
-const STALL = 120_000
-/** … of Complete, for which S3 may take minutes … */
-const COMPLETE_STALL = 300_000
-/** … and of one that only looks or removes. Those have 30 s in all. */
-const LOOK_STALL = 5_000
+/** How long an attempt may go without progress, in ms: Create, UploadPart and PutObject. */
+const STALL_TIMEOUT = 120_000
+/** The same for Complete, to which S3 may take minutes to answer. */
+const COMPLETE_STALL_TIMEOUT = 300_000
+/** The same for requests that only read or remove, because all requests of a clean-up share a budget of 30 s. */
+const CLEANUP_STALL_TIMEOUT = 5_000
 
-/** S3's answers to all requests here are short; only a page of a listing may be long, and a broken gateway's without end. */
-const MOST = 4 * MiB
-const MOST_OF_A_LISTING = 32 * MiB
+/** The most bytes of an answer: S3's are short, but a broken gateway may send an endless one. */
+const MAX_ANSWER = 4 * MiB
+/** The same for a page of a listing. */
+const MAX_LISTING = 32 * MiB
 
-/** Sends requests about one object. Everything goes through the caller's client, and fails with an error of ours. */
+/** Sends requests about one object through the caller's client. Every failure is an `S3WritableError`. */
 export class Sender {
-  readonly #to: Destination
-  readonly #movement: LastActivity = { at: 0 }
-  /** Whether no attempt was noted of all that was sent. */
+  readonly #destination: Destination
+  readonly #lastActivity: LastActivity = { at: 0 }
+  /**
+   * True until an attempt is recorded. Stays true with a client that ignores the middleware of a command, such as a
+   * mock.
+   */
   hasUnknownAttempts = true
-  /** Values of the headers that were sent, which no error may hold. */
+  /** Secret values of the headers that were sent, which are removed from every error. */
   readonly #secrets = new Set<string>()
 
-  constructor(to: Destination) {
-    this.#to = to
+  constructor(destination: Destination) {
+    this.#destination = destination
   }
 
-  get names(): { Bucket: string; Key: string } {
-    const { Bucket, Key } = this.#to
+  /** The bucket and the key of the object. */
+  get target(): { Bucket: string; Key: string } {
+    const { Bucket, Key } = this.#destination
     return { Bucket, Key }
   }
 
-  /** An error of ours about this object. */
-  error(code: S3WritableErrorCode, why: string, place: RequestContext = {}): S3WritableError {
-    const { Bucket, Key } = this.#to
-    return new S3WritableError(code, `s3://${Bucket}/${Key}: ${why}`, { Bucket, Key, ...place })
+  /** An error about this object. */
+  error(code: S3WritableErrorCode, why: string, context: RequestContext = {}): S3WritableError {
+    const { Bucket, Key } = this.#destination
+    return new S3WritableError(code, `s3://${Bucket}/${Key}: ${why}`, { Bucket, Key, ...context })
   }
 
-  /** Sends one request; again where it stood still, as often as the client tries. */
+  /**
+   * Sends one request. The client retries attempts that fail; attempts that stall are sent again here, as often as the
+   * client's `maxAttempts` allows.
+   */
   async send<Output>(request: Request): Promise<Output> {
-    const { operation, context: place } = request
+    const { operation, context } = request
     const output = await this.#send<Output | null | undefined>(request, 0)
     if (typeof output === 'object' && output !== null) return output
-    const why = `the client answered ${operation} with ${output}, and not with an object. A mock of a client needs an answer for each command`
-    throw this.error('ERR_S3_REQUEST', why, { ...place, operation })
+    const why = `the client returned ${inspect(output)} for ${operation}, instead of an object. A mock client needs an answer for every command`
+    throw this.error('ERR_S3_REQUEST', why, { ...context, operation })
   }
 
-  /** `sent` counts the attempts that stood still before. */
-  async #send<Output>(request: Request, sent: number): Promise<Output> {
-    const { operation, context: place, signal, isAborted: isOver, shouldSendAgain: again = async () => true } = request
+  /** `stalledAttempts` is the number of attempts that stalled before. */
+  async #send<Output>(request: Request, stalledAttempts: number): Promise<Output> {
+    const { operation, context, signal, isAborted, shouldSendAgain = async () => true } = request
     const stallTimeout = this.#stallTimeout(request)
-    const watch = new StallWatch(stallTimeout, this.#movement, signal)
+    const watch = new StallWatch(stallTimeout, this.#lastActivity, signal)
     try {
-      return await watch.waitFor(this.#attempt(request, watch))
+      return await watch.waitFor(this.#sendOnce(request, watch))
     } catch (thrown) {
       const cause = safeCause(thrown, this.#secrets)
-      const what = place.PartNumber === undefined ? operation : `${operation} ${place.PartNumber}`
+      const name = context.PartNumber === undefined ? operation : `${operation} ${context.PartNumber}`
       if (!watch.stalled) {
-        const attempts = sent === 0 ? undefined : sent + ((cause as ServiceException | null)?.$metadata?.attempts ?? 1)
-        const why = `${what} failed. ${redactValues(describeCause(thrown), this.#secrets)}`
-        throw this.error('ERR_S3_REQUEST', why, { ...place, operation, cause, attempts })
+        const clientAttempts = (cause as ServiceException | null)?.$metadata?.attempts ?? 1
+        const attempts = stalledAttempts === 0 ? undefined : stalledAttempts + clientAttempts
+        const why = `${name} failed. ${redactValues(describeCause(thrown), this.#secrets)}`
+        throw this.error('ERR_S3_REQUEST', why, { ...context, operation, cause, attempts })
       }
-      const attempts = sent + 1
+      const attempts = stalledAttempts + 1
       const isLast =
-        signal.aborted || isOver?.() || attempts >= (await maxAttempts(this.#to.client).catch(() => MAX_ATTEMPTS))
-      if (!isLast && (await again())) return await this.#send(request, attempts)
-      const times = attempts === 1 ? 'once and' : `${attempts} times and each time`
-      const why = `${what} was sent ${times} stood still for ${stallTimeout} ms`
-      throw this.error('ERR_S3_STALLED', why, { ...place, operation, cause, attempts })
+        signal.aborted ||
+        isAborted?.() ||
+        attempts >= (await maxAttempts(this.#destination.client).catch(() => DEFAULT_MAX_ATTEMPTS))
+      if (!isLast && (await shouldSendAgain())) return await this.#send(request, attempts)
+      const times = attempts === 1 ? '' : ` in each of ${attempts} attempts`
+      const why = `${name} stalled${times}: no progress for ${stallTimeout} ms`
+      throw this.error('ERR_S3_STALLED', why, { ...context, operation, cause, attempts })
     }
   }
 
-  #stallTimeout({ isAborted: isOver, createsObject: commits }: Request): number {
-    const { stallTimeout } = this.#to
-    if (isOver === undefined) return Math.min(stallTimeout || LOOK_STALL, LOOK_STALL)
-    return stallTimeout ?? (commits ? COMPLETE_STALL : STALL)
+  #stallTimeout({ isAborted, completesUpload }: Request): number {
+    const { stallTimeout } = this.#destination
+    if (isAborted === undefined) return Math.min(stallTimeout || CLEANUP_STALL_TIMEOUT, CLEANUP_STALL_TIMEOUT)
+    return stallTimeout ?? (completesUpload ? COMPLETE_STALL_TIMEOUT : STALL_TIMEOUT)
   }
 
-  async #attempt<Output>(request: Request, watch: StallWatch): Promise<Output> {
-    const { operation, command, body, isAborted: isOver, attempts = [], createsObject: commits = false } = request
-    const goOn = (): void => {
-      if (isOver?.()) throw new Error('the upload has been given up')
+  /** Sends the request through the client once, which may be several attempts of the client's. */
+  async #sendOnce<Output>(request: Request, watch: StallWatch): Promise<Output> {
+    const { operation, createCommand, body, isAborted, attempts = [], completesUpload = false } = request
+    const throwIfAborted = (): void => {
+      if (isAborted?.()) throw new Error('the upload was aborted')
     }
     const onAttempt = (secrets: string[]): Attempt => {
-      goOn()
+      throwIfAborted()
       watch.noteActivity()
       this.hasUnknownAttempts = false
       for (const secret of secrets) this.#secrets.add(secret)
-      const attempt: Attempt = { sent: Date.now(), ended: false }
+      const attempt: Attempt = { sent: Date.now(), answered: false }
       attempts.push(attempt)
       return attempt
     }
-    const most = operation.startsWith('List') ? MOST_OF_A_LISTING : MOST
-    const answer: ReadOptions = { maxBytes: most, createsObject: commits, onBytes: () => watch.noteActivity() }
-    const handling = { onAttempt, answer, body: await body?.(watch) }
-    const made = (await command(() => watch.noteHashing())) as { input?: { Body?: unknown } }
+    const maxBytes = operation.startsWith('List') ? MAX_LISTING : MAX_ANSWER
+    const answer: ReadOptions = { maxBytes, completesUpload, onBytes: () => watch.noteActivity() }
+    const hooks = { onAttempt, answer, body: await body?.(watch) }
+    const command = (await createCommand(() => watch.noteHashing())) as { input?: { Body?: unknown } }
     try {
-      // Also for a client that does not run the middleware of a command.
-      goOn()
-      return await this.#to.client.send(addMiddleware(made, handling), { abortSignal: watch.signal })
+      // Checked here too, because a mock client does not run the middleware that calls `onAttempt`.
+      throwIfAborted()
+      return await this.#destination.client.send(addMiddleware(command, hooks), { abortSignal: watch.signal })
     } finally {
-      // The stack of the SDK's error leads here, and so does another error on the same connection: let go of the body.
-      if (made.input !== undefined && 'Body' in made.input) made.input.Body = undefined
+      // The stack of the SDK's error keeps the command alive, as does an error on a connection that was used for it.
+      // Without its body, it does not keep the part's memory alive.
+      if (command.input !== undefined && 'Body' in command.input) command.input.Body = undefined
     }
   }
 }
 
 /** The SDK's own default. */
-const MAX_ATTEMPTS = 3
+const DEFAULT_MAX_ATTEMPTS = 3
 
-/** The client's own setting: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html */
+/** The client's setting: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html */
 async function maxAttempts({ config }: S3ClientLike): Promise<number> {
-  const { maxAttempts: setting = MAX_ATTEMPTS } = config as { maxAttempts?: number | (() => Promise<number>) }
+  const { maxAttempts: setting = DEFAULT_MAX_ATTEMPTS } = config as { maxAttempts?: number | (() => Promise<number>) }
   return typeof setting === 'function' ? await setting() : setting
 }

@@ -1,117 +1,126 @@
 import { Readable } from 'node:stream'
 
-/** Large enough to cost nothing, small enough that TLS does not encrypt a whole part in one go. */
+/** The largest slice: large enough to cost nothing, small enough that TLS does not encrypt a whole part in one go. */
 export const SLICE = 1024 * 1024
 /**
- * What follows the head of the request in one write: Node's TLS copies what it is given in several pieces. Shorter than
- * the socket's `highWaterMark`, and the next slice would be in that write too.
+ * The first slice of each body, which Node writes together with the head of the request. TLS copies data that is
+ * written in several pieces, so the slice is small; but it fills the socket's `highWaterMark`, or the next slice would
+ * join that write.
  */
 export const FIRST_SLICE = 64 * 1024
-/** A slice that is gone within so many milliseconds … */
-const AT_ONCE = 1000
-/** … makes the next so many times as large; another makes it small. */
+/** If the socket takes a slice within this time, in ms, the next one is GROWTH times larger, up to the largest. */
+const FAST_SLICE_MS = 1000
 const GROWTH = 4
 
-const NOTHING = new Uint8Array()
+const NO_BYTES = new Uint8Array()
 
 /**
- * How large a slice the link takes at once, which the bodies of one upload find out together: on a slow one, a large slice
- * that goes would look like one that stands still.
+ * The size of the slices in which the bodies of one upload are sent. It is adapted to the link, because on a slow link
+ * a large slice takes so long that its request looks stalled.
  */
 export class SliceSize {
-  #slice = FIRST_SLICE
-  #most = SLICE
+  #size = FIRST_SLICE
+  #max = SLICE
 
   get current(): number {
-    return this.#slice
+    return this.#size
   }
 
-  /** A slice was gone after so many milliseconds. */
-  sliceTaken(after: number): void {
-    this.#slice = after < AT_ONCE ? Math.min(this.#most, this.#slice * GROWTH) : FIRST_SLICE
+  /** To be called when the socket has taken a slice, `ms` milliseconds after it was offered. */
+  sliceTaken(ms: number): void {
+    this.#size = ms < FAST_SLICE_MS ? Math.min(this.#max, this.#size * GROWTH) : FIRST_SLICE
   }
 
   /**
-   * A request stood still: what was large may be too large for the link. The next attempt would come to it again, since
-   * the system's socket takes the first slices at once, however slow the link is.
+   * To be called when a request stalled, perhaps because its slices were too large for the link. Lowers the maximum
+   * too: the operating system buffers the first slices of the next attempt at once, however slow the link is, so the
+   * size would grow to the same value again.
    */
   requestStalled(): void {
-    this.#most = Math.max(FIRST_SLICE, this.#slice / GROWTH)
-    this.#slice = FIRST_SLICE
+    this.#max = Math.max(FIRST_SLICE, this.#size / GROWTH)
+    this.#size = FIRST_SLICE
   }
 }
 
-/** The request, as Node has it; a handler of another make may have another. */
-type Destination = { socket?: unknown; destroy?: () => void }
+/**
+ * Node's `http.ClientRequest`, by shape: the caller's request handler may pipe the body into another kind of stream.
+ */
+type OutgoingRequest = { socket?: unknown; destroy?: () => void }
 
 /**
- * One attempt at sending a part: the part's own memory, a slice at a time, so that the socket's backpressure
- * holds and the event loop gets its turn. `onTaken` hears how many bytes of this attempt have gone.
+ * The body of one attempt at a request. It yields views of the part's memory, one slice at a time, so that the socket's
+ * backpressure holds and the event loop gets its turn.
  */
 export class SlicedBody extends Readable {
-  readonly #pace: SliceSize
-  readonly #onTaken: (taken: number) => void
+  readonly #sliceSize: SliceSize
+  readonly #onSent: (sent: number) => void
   #bytes: Uint8Array
-  #at = 0
-  #taken = false
-  /** When the last slice was taken. */
-  #since = 0
-  #request: Destination | undefined
+  /** The offset of the next slice. */
+  #offset = 0
+  #fullySent = false
+  /** When the last slice was given to the request, in `performance.now()`'s milliseconds. */
+  #lastSliceAt = 0
+  #request: OutgoingRequest | undefined
 
-  constructor(bytes: Uint8Array, pace: SliceSize, onTaken: (taken: number) => void) {
-    // Nothing is read ahead: what was taken has been given to the socket.
+  /** `onSent` is called with the number of bytes of this attempt that were given to the request. */
+  constructor(bytes: Uint8Array, sliceSize: SliceSize, onSent: (sent: number) => void) {
+    // Without read-ahead, a slice is read only when the socket has room for it.
     super({ highWaterMark: 0 })
     this.#bytes = bytes
-    this.#pace = pace
-    this.#onTaken = onTaken
+    this.#sliceSize = sliceSize
+    this.#onSent = onSent
   }
 
-  /** Whether the request that takes these bytes has a connection; unknown, so false, where they go to no such request. */
+  /**
+   * Whether the request has a connection. False, too, if that cannot be seen, because the body is not piped into a
+   * `ClientRequest`.
+   */
   get hasSocket(): boolean {
     return Boolean(this.#request?.socket)
   }
 
-  /** Whether all of its bytes have been taken: S3 stores nothing of which it did not get all. */
-  get isTaken(): boolean {
-    return this.#taken
+  /** Whether all bytes were given to the request. S3 stores nothing of a body that arrives incomplete. */
+  get isFullySent(): boolean {
+    return this.#fullySent
   }
 
-  /** How the SDK's handler takes a body: here the request can be seen. */
+  /** The SDK's request handler pipes the body into the request, which is kept for `hasSocket` and `release`. */
   override pipe<T extends NodeJS.WritableStream>(destination: T, options?: { end?: boolean }): T {
-    this.#request = destination as Destination
+    this.#request = destination as OutgoingRequest
     return super.pipe(destination, options)
   }
 
-  /** Its request is given up, since nothing of it moved any more. */
+  /** To be called when the request of this body is cancelled because it stalled. */
   requestStalled(): void {
-    this.#pace.requestStalled()
+    this.#sliceSize.requestStalled()
   }
 
   /**
-   * The attempt is over: lets go of the memory, to which the SDK's errors lead, through the request. A request that S3
-   * refused before it was all sent is broken off; one that has all its bytes is not, though it may not know yet that the
-   * last of them are gone.
+   * Ends the attempt and frees the part's memory, which the SDK's errors would otherwise keep alive through the
+   * request. Destroys the request if S3 refused it before its body was complete. A request that has all its bytes stays
+   * open: the socket may still be sending the last of them.
    */
   release(): void {
-    if (this.#at < this.#bytes.length || this.readableLength > 0) this.#request?.destroy?.()
-    this.#bytes = NOTHING
+    if (this.#offset < this.#bytes.length || this.readableLength > 0) this.#request?.destroy?.()
+    this.#bytes = NO_BYTES
     this.unpipe()
     while (this.read() !== null);
     this.destroy()
   }
 
   override _read(): void {
-    // Released: an end would make what came of it look like the whole.
-    if (this.#bytes === NOTHING) return
+    // Released. Ending the stream would make an incomplete body look complete.
+    if (this.#bytes === NO_BYTES) return
     const now = performance.now()
-    if (this.#at > 0) this.#pace.sliceTaken(now - this.#since)
-    this.#since = now
-    const slice = this.#bytes.subarray(this.#at, this.#at + (this.#at === 0 ? FIRST_SLICE : this.#pace.current))
-    this.#at += slice.length
-    this.#onTaken(this.#at)
+    if (this.#offset > 0) this.#sliceSize.sliceTaken(now - this.#lastSliceAt)
+    this.#lastSliceAt = now
+    const size = this.#offset === 0 ? FIRST_SLICE : this.#sliceSize.current
+    const slice = this.#bytes.subarray(this.#offset, this.#offset + size)
+    this.#offset += slice.length
+    this.#onSent(this.#offset)
     this.push(slice)
-    // At once, so that the request ends with its last byte, and not only when the socket has room again.
-    this.#taken = this.#at === this.#bytes.length
-    if (this.#taken) this.push(null)
+    // Ends here rather than at the next read, which comes only when the socket has room again.
+    this.#fullySent = this.#offset === this.#bytes.length
+    if (this.#fullySent) this.push(null)
   }
 }

@@ -1,83 +1,103 @@
 import type { SlicedBody } from './sliced-body.js'
 
-/** How long a request may go on after it was cancelled before it is no longer waited for, in milliseconds. */
-const GRACE = 5_000
+/**
+ * How long to wait for a cancelled request to end, in ms. A client that ignores its signal must not keep the stream
+ * from ending.
+ */
+const CANCEL_LIMIT = 5_000
 
-class Stall extends Error {}
+/**
+ * A timer that fires this late, in ms, shows that the process itself did not run: its event loop was blocked, or the
+ * process or the machine was suspended.
+ */
+const LATE_TIMER = 500
 
-/** When anything of an upload last moved, in `performance.now()`'s milliseconds. */
+/** The reason with which a stalled request is cancelled. */
+class StallError extends Error {}
+
+/** When any request of an upload last made progress, in `performance.now()`'s milliseconds. */
 export interface LastActivity {
   at: number
 }
 
-/** A timer that is so many milliseconds late tells that this process stood still: its loop, the process or the machine. */
-const LATE = 500
-
 /**
- * Watches one request. It stands still when none of its bytes was taken, no attempt began and no byte of an answer came for
- * `timeout` milliseconds; then it is cancelled. What only waits for one of the client's sockets is not to blame, so it
- * stands still only while nothing of the whole upload moves.
+ * Watches one request, with all its attempts, and cancels it when it stalls: when for `timeout` milliseconds no attempt
+ * began, the socket took none of its bytes, and no byte of an answer arrived.
+ *
+ * 1. A request that has no socket yet waits for another request of the upload to free one. It has stalled only if no
+ *    request of the upload makes progress.
+ * 2. If the timer fires late, the process itself did not run, so the request gets its full time once more. That happens
+ *    once between two signs of progress, or the stall of a request in an event loop that is always late would never be
+ *    found.
+ * 3. A cancelled request is still waited for, but not longer than CANCEL_LIMIT.
  */
 export class StallWatch {
   readonly #timeout: number
   readonly #upload: LastActivity
-  readonly #caller: AbortSignal
-  readonly #cancel = new AbortController()
+  readonly #callerSignal: AbortSignal
+  readonly #canceller = new AbortController()
+  /** The body of the current attempt. */
   #body: SlicedBody | undefined
-  #last = 0
-  /** Whether a late timer has been forgiven since anything moved: a loop that is always late must not wait for ever. */
-  #forgiven = false
-  /** Until the request is cancelled, for the next look; then for the end of the grace. */
+  /** When this request last made progress. */
+  #lastActivity = 0
+  /** Whether a late timer has been excused since the last progress. */
+  #lateTimerExcused = false
+  /** The timer of the next check; after the request was cancelled, the timer of CANCEL_LIMIT. */
   #timer: NodeJS.Timeout | undefined
-  #turn: NodeJS.Immediate | undefined
-  #late!: (reason: unknown) => void
-  readonly #over = new Promise<never>((_, reject) => {
-    this.#late = reject
+  #check: NodeJS.Immediate | undefined
+  #rejectAbandoned!: (reason: unknown) => void
+  /** Rejects when the request has not ended within CANCEL_LIMIT after it was cancelled. */
+  readonly #abandoned = new Promise<never>((_, reject) => {
+    this.#rejectAbandoned = reject
   })
 
-  /** A `timeout` of 0 never ends; the caller's signal cancels all the same. */
-  constructor(timeout: number, upload: LastActivity, caller: AbortSignal) {
+  /** With a `timeout` of 0 the request never stalls. `callerSignal` cancels the request. */
+  constructor(timeout: number, upload: LastActivity, callerSignal: AbortSignal) {
     this.#timeout = timeout
     this.#upload = upload
-    this.#caller = caller
+    this.#callerSignal = callerSignal
     this.noteActivity()
-    if (timeout > 0) this.#wait(timeout)
-    if (caller.aborted) this.#onCaller()
-    else caller.addEventListener('abort', this.#onCaller)
+    if (timeout > 0) this.#checkIn(timeout)
+    if (callerSignal.aborted) this.#onCallerAbort()
+    else callerSignal.addEventListener('abort', this.#onCallerAbort)
   }
 
+  /** Cancels the request. */
   get signal(): AbortSignal {
-    return this.#cancel.signal
+    return this.#canceller.signal
   }
 
-  /** Whether it was this watch that cancelled the request. */
+  /** Whether the request was cancelled because it stalled, and not by the caller. */
   get stalled(): boolean {
-    return this.signal.reason instanceof Stall
+    return this.signal.reason instanceof StallError
   }
 
-  /** The attempt that has just begun sends these. */
+  /** Watches the body of a new attempt, and releases that of the attempt before. */
   watchBody(body: SlicedBody): void {
     this.#body?.release()
     this.#body = body
   }
 
-  /** An attempt began, some of its bytes were taken, or some of its answer came. */
+  /** To be called when an attempt begins, the socket takes bytes, or bytes of an answer arrive. */
   noteActivity(): void {
-    this.#forgiven = false
-    this.#last = performance.now()
-    this.#upload.at = this.#last
+    this.#lateTimerExcused = false
+    this.#lastActivity = performance.now()
+    this.#upload.at = this.#lastActivity
   }
 
-  /** A body is being hashed, which takes a while if it is large. Throws once the request is cancelled. */
+  /** To be called while a large body is being hashed before it is sent. Throws once the request is cancelled. */
   noteHashing(): void {
     this.signal.throwIfAborted()
     this.noteActivity()
   }
 
-  /** What the request settles with; once it is cancelled, at most a few seconds later, whatever the client does. */
+  /**
+   * Settles as the request does. Rejects CANCEL_LIMIT after the request was cancelled, even if the client ignores the
+   * signal.
+   */
   async waitFor<T>(request: Promise<T>): Promise<T> {
     try {
-      return await Promise.race([request, this.#over])
+      return await Promise.race([request, this.#abandoned])
     } finally {
       this.#end()
     }
@@ -85,44 +105,46 @@ export class StallWatch {
 
   #end(): void {
     clearTimeout(this.#timer)
-    clearImmediate(this.#turn)
-    this.#caller.removeEventListener('abort', this.#onCaller)
+    clearImmediate(this.#check)
+    this.#callerSignal.removeEventListener('abort', this.#onCallerAbort)
     this.#body?.release()
     this.noteActivity()
   }
 
-  readonly #onCaller = (): void => this.#abort(this.#caller.reason)
+  readonly #onCallerAbort = (): void => this.#cancel(this.#callerSignal.reason)
 
-  #abort(reason: unknown): void {
-    this.#cancel.abort(reason)
+  #cancel(reason: unknown): void {
+    this.#canceller.abort(reason)
     clearTimeout(this.#timer)
-    clearImmediate(this.#turn)
-    this.#timer = setTimeout(() => this.#late(reason), GRACE)
+    clearImmediate(this.#check)
+    // 3.
+    this.#timer = setTimeout(() => this.#rejectAbandoned(reason), CANCEL_LIMIT)
   }
 
-  /** Looks again in so many milliseconds. */
-  #wait(ms: number): void {
+  #checkIn(ms: number): void {
     const due = performance.now() + ms
     this.#timer = setTimeout(() => {
-      const late = performance.now() - due > LATE
-      // Timers come before sockets: what has arrived meanwhile is read first.
-      this.#turn = setImmediate(() => this.#look(late))
+      const isLate = performance.now() - due > LATE_TIMER
+      // The event loop runs timers before sockets. The check waits until data that has arrived meanwhile was read.
+      this.#check = setImmediate(() => this.#cancelIfStalled(isLate))
     }, ms)
   }
 
-  #look(late: boolean): void {
-    if (late && !this.#forgiven) {
-      this.#forgiven = true
-      this.#wait(this.#timeout)
+  #cancelIfStalled(isLate: boolean): void {
+    // 2.
+    if (isLate && !this.#lateTimerExcused) {
+      this.#lateTimerExcused = true
+      this.#checkIn(this.#timeout)
       return
     }
-    const last = this.#body?.hasSocket === true ? this.#last : this.#upload.at
-    const left = last + this.#timeout - performance.now()
+    // 1.
+    const lastActivity = this.#body?.hasSocket === true ? this.#lastActivity : this.#upload.at
+    const left = lastActivity + this.#timeout - performance.now()
     if (left > 0) {
-      this.#wait(left)
+      this.#checkIn(left)
     } else {
       this.#body?.requestStalled()
-      this.#abort(new Stall(`it stood still for ${this.#timeout} ms`))
+      this.#cancel(new StallError(`no progress for ${this.#timeout} ms`))
     }
   }
 }

@@ -38,7 +38,7 @@ export async function putObject(
   const attempts: Attempt[] = []
   const request: ObjectRequest = { operation: 'PutObject', expected, isAborted }
   const answer = await completeOrRecover(requests, request, attempts, () => requests.put(body, attempts))
-  return Object.assign(answer, requests.names, { Location: requests.url, size, parts: 1 })
+  return Object.assign(answer, requests.target, { Location: requests.url, size, parts: 1 })
 }
 
 /** An upload whose parts are all stored. */
@@ -85,7 +85,7 @@ export async function completeUpload(
     requests.complete(UploadId, listed, full, options),
   )
   const Location = answer.Location ?? requests.url
-  return Object.assign(answer, requests.names, { Location, UploadId, size: full.size, parts: parts.length })
+  return Object.assign(answer, requests.target, { Location, UploadId, size: full.size, parts: parts.length })
 }
 
 /** Sends the request for the object. Confirms its answer, or finds out what S3 did if no answer arrived. */

@@ -106,11 +106,11 @@ export class StoredParts {
 
   /** A body whose attempts are counted in the progress. */
   counted(body: Buffer, crc: number, signal: AbortSignal): BodyToSend {
-    return { body, crc, signal, onTaken: this.#progress.part() }
+    return { body, crc, signal, onSent: this.#progress.part() }
   }
 
-  acknowledged({ body, onTaken }: BodyToSend): void {
-    onTaken(body.length)
+  acknowledged({ body, onSent }: BodyToSend): void {
+    onSent(body.length)
     this.#progress.stored(body.length)
   }
 
@@ -118,7 +118,7 @@ export class StoredParts {
     const { PartNumber, body, crc } = part
     const counted = this.counted(body, crc, this.#signal)
     const answer = await this.#requests.uploadPart(UploadId, PartNumber, counted)
-    const { Bucket } = this.#requests.names
+    const { Bucket } = this.#requests.target
     const stored = partFromAnswer(part, answer, await this.#requests.declared(), Bucket)
     if (typeof stored === 'string') {
       const context = { UploadId, PartNumber, operation: 'UploadPart' }

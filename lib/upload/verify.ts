@@ -152,7 +152,7 @@ export function resultIfProven(found: HeadResult, expected: ExpectedObject): Pro
 
 /** Whether the ETag is the expected one, or nothing is known about the expected one, as under SSE-KMS or SSE-C. */
 function hasOurETag(answer: ProvenAnswer, requests: Requests, { ETag }: ExpectedObject): boolean {
-  const expected = hasOpaqueETag(answer, requests.names.Bucket) ? undefined : ETag()
+  const expected = hasOpaqueETag(answer, requests.target.Bucket) ? undefined : ETag()
   return expected === undefined || expected === unquoted(answer.ETag)
 }
 

@@ -53,7 +53,7 @@ t.test('a Create answer without an UploadId is an error', async (t) => {
   const { error } = await failedUpload(t, ({ operation }) =>
     operation === 'CreateMultipartUpload' ? { do: 'answer', status: 200, body: withoutUploadId } : undefined,
   )
-  t.match(error, { code: 'ERR_S3_INTEGRITY', message: /answered without an UploadId/ })
+  t.match(error, { code: 'ERR_S3_INTEGRITY', message: /the answer to CreateMultipartUpload has no UploadId/ })
 })
 
 t.test('a source that is idle is destroyed when a part fails, although no write is pending', async (t) => {

@@ -50,10 +50,10 @@ t.test('what was sent can be read from each command afterwards, the body aside',
 })
 
 t.test('a client that answers nothing, as a mock without answers, is told by name', async (t) => {
-  for (const [answer, said] of [
+  for (const [answer, described] of [
     [undefined, 'undefined'],
     [null, 'null'],
-    ['', ''],
+    ['', "''"],
   ] as const) {
     const client = { config: {}, send: async () => answer }
     for (const [operation, data] of Object.entries(SIZES)) {
@@ -62,10 +62,10 @@ t.test('a client that answers nothing, as a mock without answers, is told by nam
       await t.rejects(upload.done(), {
         code: 'ERR_S3_REQUEST',
         operation,
-        message: `s3://b/k: the client answered ${operation} with ${said}, and not with an object`,
+        message: `s3://b/k: the client returned ${described} for ${operation}, instead of an object`,
       })
     }
-    const nothing = { code: 'ERR_S3_REQUEST', message: /the client answered List\w+ with/ }
+    const nothing = { code: 'ERR_S3_REQUEST', message: /the client returned .* for List\w+, instead/ }
     await t.rejects(listUploads({ client, Bucket: 'b' }).next(), nothing)
     await t.rejects(listParts({ client, Bucket: 'b', Key: 'k', UploadId: 'u' }).next(), nothing)
   }

@@ -85,7 +85,7 @@ t.test(
         name: 'S3WritableError',
         operation,
         $metadata: { attempts: 2 },
-        message: `was sent 2 times and each time stood still for ${stallTimeout} ms`,
+        message: `stalled in each of 2 attempts: no progress for ${stallTimeout} ms`,
         cleanupError: undefined,
       })
       const attempts = proxy

@@ -148,7 +148,7 @@ t.test('an HTML error page is named in the message, instead of an error of the X
     [htmlAnswer(502), /PutObject failed\. NotAnS3Answer: HTTP 502 from a-balancer, not an S3 answer: "Bad & worse"/],
     [
       (({ response }) => response.writeHead(504).end('upstream\ntimed out')) as Answer,
-      /HTTP 504 from a server that does not name itself, not an S3 answer: "upstream timed out"/,
+      /HTTP 504 from an unnamed server, not an S3 answer: "upstream timed out"/,
     ],
   ] as const) {
     const store = await smallStore(t, { PutObject: answer, HeadObject: errorAnswer(404, '') }, { maxAttempts: 2 })
