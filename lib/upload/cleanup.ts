@@ -51,6 +51,13 @@ export interface CleanupResult {
  * If a step fails or the 30 s are over, the error says that something may be left.
  */
 export async function cleanUp(requests: Requests, inProgress: InProgress): Promise<CleanupResult> {
+  const result = await waitAndRemove(requests, inProgress)
+  // 6.
+  inProgress.cancelAnswers()
+  return result
+}
+
+async function waitAndRemove(requests: Requests, inProgress: InProgress): Promise<CleanupResult> {
   const { created, answered, partsEnded, partsInFlight, leaveParts, cancelAnswers, reason } = inProgress
   const limit = AbortSignal.timeout(REMOVAL_LIMIT)
   let { UploadId } = inProgress
@@ -73,9 +80,6 @@ export async function cleanUp(requests: Requests, inProgress: InProgress): Promi
   } catch (cause) {
     const why = `what was stored of upload ${UploadId ?? '(not named yet)'} may be left. ${describeCause(cause)}`
     return { cleanupError: requests.error('ERR_S3_REQUEST', why, { UploadId, cause }) }
-  } finally {
-    // 6.
-    cancelAnswers()
   }
 }
 

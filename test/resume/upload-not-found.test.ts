@@ -74,7 +74,7 @@ t.test('the error does not claim that an object of other bytes is the upload’s
     t.match(error, { code: 'ERR_S3_RESUME', message })
   }
   const text = await failureOf(pipeline(Readable.from(['some text']), upload({ resume: { UploadId } })))
-  t.match(text, { code: 'ERR_S3_RESUME', message: /made of the 9 bytes that came$/ })
+  t.match(text, { code: 'ERR_S3_RESUME', message: /hold the 9 bytes that were written$/ })
   t.same(await stored(Bucket, 'k'), old)
 })
 

@@ -5,26 +5,26 @@ import { type Attempt, hasBegunAnswer, wasNotCarriedOut } from '../../../lib/req
 const ATTEMPTS: [name: string, attempt: Partial<Attempt>, notCarriedOut: boolean, begun: boolean][] = [
   ['no connection', { wasNotSent: true }, true, false],
   ['a connection that broke before the answer', {}, false, false],
-  ['a refusal', { status: 403, Code: 'AccessDenied', ended: true }, true, false],
-  ['a failed condition', { status: 412, Code: 'PreconditionFailed', ended: true }, true, false],
-  ['SlowDown', { status: 503, Code: 'SlowDown', ended: true }, true, false],
-  ['a status without a code of S3', { status: 503, ended: true }, false, false],
-  ['InternalError', { status: 500, Code: 'InternalError', ended: true }, false, false],
-  ['a timeout of a gateway', { status: 504, Code: 'GatewayTimeout', ended: true }, false, false],
-  ['NoSuchUpload', { status: 404, Code: 'NoSuchUpload', ended: true }, false, false],
-  ['an error in an answer with status 200', { status: 200, Code: 'SlowDown', ended: true }, true, false],
+  ['a refusal', { status: 403, Code: 'AccessDenied', answered: true }, true, false],
+  ['a failed condition', { status: 412, Code: 'PreconditionFailed', answered: true }, true, false],
+  ['SlowDown', { status: 503, Code: 'SlowDown', answered: true }, true, false],
+  ['a status without a code of S3', { status: 503, answered: true }, false, false],
+  ['InternalError', { status: 500, Code: 'InternalError', answered: true }, false, false],
+  ['a timeout of a gateway', { status: 504, Code: 'GatewayTimeout', answered: true }, false, false],
+  ['NoSuchUpload', { status: 404, Code: 'NoSuchUpload', answered: true }, false, false],
+  ['an error in an answer with status 200', { status: 200, Code: 'SlowDown', answered: true }, true, false],
   ['an answer that broke off', { status: 200 }, false, true],
-  ['a complete answer', { status: 200, ended: true }, false, false],
+  ['a complete answer', { status: 200, answered: true }, false, false],
 ]
 
 t.test('an attempt made no object for certain if it was not sent, or if S3 itself refused it', async (t) => {
   for (const [name, attempt, expected] of ATTEMPTS) {
-    t.equal(wasNotCarriedOut({ sent: 0, ended: false, ...attempt }), expected, name)
+    t.equal(wasNotCarriedOut({ sent: 0, answered: false, ...attempt }), expected, name)
   }
 })
 
 t.test('S3 began to answer if the status is 2xx and the rest is missing', async (t) => {
   for (const [name, attempt, , expected] of ATTEMPTS) {
-    t.equal(hasBegunAnswer({ sent: 0, ended: false, ...attempt }), expected, name)
+    t.equal(hasBegunAnswer({ sent: 0, answered: false, ...attempt }), expected, name)
   }
 })
