@@ -20,7 +20,7 @@ export function checksumProblem(answer: object, expected: ExpectedChecksums): st
     // A store may answer with the other kind of checksum, which is not known here. One of another length is malformed.
     const comparable = values.filter((value) => value !== undefined && shape(value) === shape(stored))
     if (comparable.length === 0 || comparable.includes(stored)) continue
-    return `it has ${name} ${comparable.join(' or ')}, but S3 stored ${stored}`
+    return `the bytes sent have ${name} ${comparable.join(' or ')}, but S3 stored ${stored}`
   }
   return undefined
 }

@@ -29,8 +29,8 @@ const EXAMPLES = `Examples:
 `
 const NOTES = `
 With --, s3-writable runs the command and publishes its output only if it exits
-with 0. In a pipe, a producer that crashes cannot be told from one that has
-finished, so half a dump would be published as if it were complete.
+with 0. In a pipe, the output of a producer that crashes simply ends, as on success,
+so half a dump would be published as if it were complete.
 
 --leave-parts keeps the stored parts of an upload that fails. --resume continues
 such an upload, or one that was left by a crash. Give it the same input again, from

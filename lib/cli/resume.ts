@@ -16,7 +16,7 @@ export interface ResumeOptions {
 export interface ResumePlan {
   /** The stream's option. */
   resume?: Resume
-  /** The offset in the file on standard input at which to begin to read. Undefined reads on from where the file is. */
+  /** The offset in the file on standard input at which to begin to read. Undefined: its current position. */
   start?: number
 }
 

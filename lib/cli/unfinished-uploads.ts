@@ -139,9 +139,9 @@ async function removeUploads(
   return { ...counts, failures }
 }
 
-/** `2 removed, 1 already gone.` */
+/** `2 removed, 1 no longer existed.` */
 export function formatOutcome({ removed, notFound }: { removed: number; notFound: number }): string {
-  return `${[`${removed} removed`, ...(notFound === 0 ? [] : [`${notFound} already gone`])].join(', ')}.`
+  return `${[`${removed} removed`, ...(notFound === 0 ? [] : [`${notFound} no longer existed`])].join(', ')}.`
 }
 
 /** Whether the upload was begun at `latest` or before, in ms since 1970; false if the server does not say when. */

@@ -7,7 +7,7 @@ export interface ServiceException {
   message?: string
   code?: string
   errors?: { message?: unknown }[]
-  /** Which side S3's answer blames. Absent where no complete answer arrived. */
+  /** Whether S3's answer is a client error or a server error. Absent if no complete answer arrived. */
   $fault?: 'client' | 'server'
   $metadata?: {
     httpStatusCode?: number

@@ -9,7 +9,8 @@ import { safeCause } from './redact.js'
  * - `ERR_S3_TOO_MANY_PARTS`: the stream does not fit into the number of parts that the store accepts.
  * - `ERR_S3_MEMORY`: there was not enough memory for the next part.
  * - `ERR_S3_RESUME`: the upload to resume does not exist, or its parts cannot be continued.
- * - `ERR_S3_INTEGRITY`: S3's answers do not prove that it stored the bytes that were written.
+ * - `ERR_S3_INTEGRITY`: S3's answers contradict or do not prove the bytes that were written, or a checksum that the caller
+ *   gave does not match them.
  */
 export type S3WritableErrorCode =
   | 'ERR_S3_REQUEST'
@@ -28,7 +29,7 @@ export interface S3WritableErrorDetails {
   PartNumber?: number | undefined
   operation?: string | undefined
   cause?: unknown
-  /** How often the request was sent in all, where that is more often than its cause counts. */
+  /** The total number of attempts, if it is larger than the number in `cause.$metadata.attempts`. */
   attempts?: number | undefined
 }
 
@@ -60,8 +61,8 @@ export class S3WritableError extends Error {
   /** Why the upload could not be removed after the failure: the parts of `UploadId` may still be stored and cost money. */
   declare cleanupError?: Error
   /**
-   * True where S3 was asked to make the object and it could not be determined whether S3 did. The upload is then left in
-   * place, because S3 may still be assembling the object from its parts.
+   * True if S3 was asked to make the object and it is not known whether S3 did. A multipart upload is then left as it is,
+   * because S3 may still be making the object from its parts. Otherwise undefined.
    */
   declare objectMayExist?: boolean
   /** The SDK's metadata of the failed request: HTTP status, request id, number of attempts. */

@@ -97,7 +97,8 @@ export interface S3WritableOptions
   maxParts?: number | undefined
   /**
    * Whether all parts except the last have the same size, which Cloudflare R2 requires. A stream longer than
-   * `partSize × maxParts` then fails with `ERR_S3_TOO_MANY_PARTS`. Otherwise the second half of the parts grow.
+   * `partSize × maxParts` then fails with `ERR_S3_TOO_MANY_PARTS`. Otherwise the parts from the middle of `maxParts` on
+   * grow, unless `ContentLength` is given.
    * @default false
    */
   equalParts?: boolean | undefined

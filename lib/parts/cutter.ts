@@ -49,7 +49,7 @@ export class PartCutter {
   readonly #pool: Buffer[] = []
   /** The size of the buffers of all parts that are being filled or sent, in bytes. */
   #bytesInUse = 0
-  /** The size of the buffer that could not be acquired because of the limit; undefined if the last one could. */
+  /** The size of the buffer that `#acquire` last refused because of the limit; undefined if it refused none. */
   #refusedSize: number | undefined
 
   #buffer: Buffer | undefined

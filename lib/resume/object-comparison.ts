@@ -85,9 +85,9 @@ export async function compareWithObject(
     throw addToMessage(error, why)
   }
   const { ContentLength: size, LastModified } = head
-  addToMessage(error, `An object of ${size} bytes is there, made ${LastModified?.toISOString()}`)
+  addToMessage(error, `An object of ${size} bytes exists, last modified ${LastModified?.toISOString()}`)
   if (ContentLength !== undefined && ContentLength !== size)
-    throw addToMessage(error, `ContentLength is ${ContentLength}`)
+    throw addToMessage(error, `It is not the object of this upload, because ContentLength is ${ContentLength}`)
   if (typeof resume === 'object' && resume.offset !== undefined) throw error
   // The object was cut by the size of its first part, whatever `partSize` says now.
   const sizeOfPart =

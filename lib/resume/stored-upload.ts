@@ -31,7 +31,9 @@ export function readStoredUpload(
     algorithm !== undefined &&
     (algorithm !== declared.ChecksumAlgorithm || declared.ChecksumType !== 'FULL_OBJECT')
   ) {
-    throw new Error(`Checksum${algorithm} needs an upload that declared it for the full object`)
+    throw new Error(
+      `Checksum${algorithm} is given, but the upload was not created with this ChecksumAlgorithm and ChecksumType FULL_OBJECT`,
+    )
   }
   const stored = pages
     .flatMap(({ Parts = [] }) => Parts)
@@ -58,8 +60,9 @@ function declaredBy({ ChecksumAlgorithm, ChecksumType }: ListPartsCommandOutput)
 }
 
 /**
- * A stored part, from ListParts; undefined if ListParts says too little to list the part at Complete. It does not say
- * whether SSE-KMS is in use, under which an ETag only looks like an MD5; Complete's answer does.
+ * A stored part, from ListParts; undefined if a field is missing that CompleteMultipartUpload must list. Under SSE-KMS the
+ * ETag only looks like an MD5, and ListParts does not show whether SSE-KMS is in use, so `md5` may be wrong here; Complete's
+ * answer shows it.
  */
 export function partFromListing(
   part: ListedPart,
@@ -81,7 +84,10 @@ export function partFromListing(
   }
 }
 
-/** The stored parts from part 1 on without a gap. A part that is smaller than its place requires ends them, unless it is last. */
+/**
+ * The stored parts from part 1 to the first gap. A part that is smaller than planned counts as a gap, unless it is the last
+ * stored part.
+ */
 export function contiguousParts({ parts, sizeOfPart }: Pick<StoredUpload, 'parts' | 'sizeOfPart'>): StoredPart[] {
   const contiguous: StoredPart[] = []
   const last = Math.max(...parts.keys())
@@ -93,7 +99,11 @@ export function contiguousParts({ parts, sizeOfPart }: Pick<StoredUpload, 'parts
   return contiguous
 }
 
-/** Starts behind the parts of the resume point, if S3 still holds what the point says. */
+/**
+ * The upload, with the parts before the resume point marked as skipped.
+ *
+ * @throws Error if S3 no longer holds these parts.
+ */
 function resumeAtPoint(
   { offset, parts: skippedParts }: ResumePoint,
   upload: ListedUpload,
@@ -103,7 +113,9 @@ function resumeAtPoint(
   const skipped = contiguousParts(upload).slice(0, skippedParts)
   const { crc, size } = combineAll(skipped)
   if (skipped.length < skippedParts || size !== offset) {
-    throw new Error(`its first ${skippedParts} parts should hold ${offset} bytes, and ${skipped.length} hold ${size}`)
+    throw new Error(
+      `its first ${skippedParts} parts should hold ${offset} bytes, but ${skipped.length} of them are stored, with ${size} bytes`,
+    )
   }
   if (s3.ChecksumCRC32 !== undefined && crc === undefined) {
     throw new Error('ChecksumCRC32 is given, but the parts before the offset have no CRC-32')

@@ -72,13 +72,13 @@ async function waitAndRemove(requests: Requests, inProgress: InProgress): Promis
     // 4.
     if (leaveParts) return { leftUploadId: UploadId }
     if (UploadId !== undefined && (objectMayExist(reason) || objectMayExist(outcome))) {
-      throw new Error('S3 may still be completing it, so it was not aborted')
+      throw new Error('S3 may still be completing the upload, so its parts were not removed')
     }
     // 5.
     if (UploadId !== undefined) await removeUpload(requests, UploadId, limit, partsInFlight)
     return {}
   } catch (cause) {
-    const why = `what was stored of upload ${UploadId ?? '(not named yet)'} may be left. ${describeCause(cause)}`
+    const why = `parts of ${UploadId === undefined ? 'an upload whose UploadId is not known' : `upload ${UploadId}`} may be left. ${describeCause(cause)}`
     return { cleanupError: requests.error('ERR_S3_REQUEST', why, { UploadId, cause }) }
   }
 }

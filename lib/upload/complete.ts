@@ -16,7 +16,7 @@ import {
   resultIfProven,
 } from './verify.js'
 
-/** How long HeadObject may take to compare the object with the bytes of an earlier stream, in ms. */
+/** How long HeadObject may take in `isObjectMadeOf`, in ms. */
 const COMPARISON_LIMIT = 30_000
 
 /** Makes an object of at most one part by a single request. */

@@ -29,27 +29,28 @@ export interface ObjectRequest {
 
 /** How long finding out what S3 did may take, in ms. */
 const LIMIT = 30_000
-/** How much of LIMIT may pass before the upload is removed, in ms; less if the clean-up, which has 30 s, has begun. */
-const LOOKING = 25_000
-const LOOKING_IN_CLEANUP = 12_000
+/** How long HeadObject and ListParts may be sent, in ms. The rest of LIMIT is needed to remove the upload. */
+const SEARCH_LIMIT = 25_000
+/** The same, in ms, if the clean-up has begun, which has 30 s in all. */
+const SEARCH_LIMIT_IN_CLEANUP = 12_000
 const GATEWAY_TIMEOUT = 504
-/** How long an upload that still exists is watched before it is removed, in ms: if S3 seems to be completing it … */
-const PATIENCE = 18_000
-/** … and if there is no sign of that. */
-const IMPATIENCE = 1_000
+/** How long to wait for the object before the upload is removed, in ms, if S3 may be completing the upload. */
+const WAIT_IF_COMPLETING = 18_000
+/** How long to wait for the object, in ms, if nothing suggests that S3 is still making it. */
+const WAIT_OTHERWISE = 1_000
 
 /**
  * Finds out whether S3 made the object although the request for it failed. Returns what the answer would have been; throws
  * `failure` if there is no such object.
  *
  * 1. If S3 answered every attempt with a refusal of its own, it did not make the object.
- * 2. Otherwise ask HeadObject and ListParts. If the upload no longer exists, it was completed, or removed by somebody else,
- *    and the object that is there proves to be ours or not. An object beside an upload that still has its parts is an old one.
+ * 2. Otherwise send HeadObject and ListParts. If the upload no longer exists, it was completed, or another program removed
+ *    it; HeadObject's answer shows which. While the upload still has its parts, an object of this key is an older one.
  * 3. S3 may be making the object right now, so ask again: for 18 s if S3 had begun to answer, the request stalled, or a
  *    gateway timed out; otherwise for 1 s.
  * 4. If the upload still exists then, remove it, which keeps S3 from completing it later, and judge the object again.
- * 5. If S3 had begun to answer that it makes the object, or cannot be reached, it stays undecided: remove nothing, and say
- *    in the error that the object may exist.
+ * 5. If S3 had begun to answer or cannot be reached, or if the caller wants to keep the parts, the outcome is unknown: remove
+ *    nothing, and set `objectMayExist` on the error. The code tests this before step 4.
  */
 export async function recoverLostAnswer(
   requests: Requests,
@@ -67,7 +68,8 @@ export async function recoverLostAnswer(
       : await objectAfterComplete(requests, request, UploadId, attempts, failure as S3WritableError)
   // 5.
   if (found === 'unknown') throw undecided(failure as S3WritableError)
-  if (found === 'refused') throw addToMessage(failure as Error, 'HeadObject is refused, so the object may exist')
+  if (found === 'refused')
+    throw addToMessage(failure as Error, 'HeadObject was refused, so it is not known whether the object exists')
   const result = resultIfProven(found, expected)
   if (result === undefined) throw failure
   return result
@@ -93,10 +95,13 @@ function undecided(failure: S3WritableError): S3WritableError {
   return Object.assign(addToMessage(failure, why), { objectMayExist: true })
 }
 
-/** S3 may still store an object whose bytes had all arrived when the connection broke. */
+/**
+ * HeadObject's answer after a PutObject without an answer. HeadObject is repeated for WAIT_OTHERWISE, because S3 may still
+ * store an object whose bytes had all arrived when the connection broke.
+ */
 async function objectAfterPut(requests: Requests, expected: ExpectedObject): Promise<HeadResult> {
   const limit = AbortSignal.timeout(LIMIT)
-  const until = performance.now() + IMPATIENCE
+  const until = performance.now() + WAIT_OTHERWISE
   let found = await headObject(requests, limit)
   const mayAppear = (): boolean =>
     found === 'not found' || (typeof found === 'object' && resultIfProven(found, expected) === undefined)
@@ -107,7 +112,10 @@ async function objectAfterPut(requests: Requests, expected: ExpectedObject): Pro
   return found
 }
 
-/** The object, at a time when nothing is left of the upload from which S3 could still make it. */
+/**
+ * HeadObject's answer from a moment when S3 can no longer make the object, because the upload no longer exists; `unknown`
+ * if the outcome stays open.
+ */
 async function objectAfterComplete(
   requests: Requests,
   request: ObjectRequest,
@@ -117,14 +125,15 @@ async function objectAfterComplete(
 ): Promise<HeadResult> {
   const { leaveParts, isAborted, expected } = request
   const limit = AbortSignal.timeout(LIMIT)
-  const looking = AbortSignal.timeout(isAborted() ? LOOKING_IN_CLEANUP : LOOKING)
-  const hadBegun = attempts.some(hasBegunAnswer)
-  const seemsAtWork = hadBegun || failure.code === 'ERR_S3_STALLED' || attempts.at(-1)?.status === GATEWAY_TIMEOUT
-  const until = performance.now() + (seemsAtWork && !isAborted() ? PATIENCE : IMPATIENCE)
+  const searchLimit = AbortSignal.timeout(isAborted() ? SEARCH_LIMIT_IN_CLEANUP : SEARCH_LIMIT)
+  const answerHadBegun = attempts.some(hasBegunAnswer)
+  const mayBeCompleting =
+    answerHadBegun || failure.code === 'ERR_S3_STALLED' || attempts.at(-1)?.status === GATEWAY_TIMEOUT
+  const until = performance.now() + (mayBeCompleting && !isAborted() ? WAIT_IF_COMPLETING : WAIT_OTHERWISE)
   for (let pause = FIRST_PAUSE; ; pause = nextPause(pause)) {
     // 2.
-    const before = await headObject(requests, looking)
-    const remainder = isUploadNotFound(failure) ? 'not found' : await findRemainder(requests, UploadId, looking)
+    const before = await headObject(requests, searchLimit)
+    const remainder = isUploadNotFound(failure) ? 'not found' : await findRemainder(requests, UploadId, searchLimit)
     const isProven = resultIfProven(before, expected) !== undefined
     if (remainder === 'not found') return isProven || before === 'refused' ? before : await headObject(requests, limit)
     if (remainder === 'no parts' || (remainder === 'unknown' && isProven)) {
@@ -133,14 +142,14 @@ async function objectAfterComplete(
       return await headObject(requests, limit)
     }
     // 3.
-    if (performance.now() < until && !looking.aborted) {
+    if (performance.now() < until && !searchLimit.aborted) {
       await sleep(pause)
       continue
     }
     // 5.
     const isUnreachable = before === 'unknown' && remainder === 'unknown'
-    if (hadBegun || leaveParts || isUnreachable) return 'unknown'
-    // 4. A Complete that S3 was about to carry out shows shortly after the Abort.
+    if (answerHadBegun || leaveParts || isUnreachable) return 'unknown'
+    // 4. If S3 was already completing the upload, the object appears shortly after the Abort.
     const existed = await removeUpload(requests, UploadId, limit, true).catch(() => undefined)
     const after = await headObject(requests, limit)
     if (existed === false || after === 'unknown' || isAnotherObject(before, after)) return after
@@ -165,7 +174,7 @@ export async function shouldSendAgain(
   attempts: readonly Attempt[],
 ): Promise<boolean> {
   if (attempts.some(hasBegunAnswer)) return false
-  const limit = AbortSignal.timeout(LOOKING_IN_CLEANUP)
+  const limit = AbortSignal.timeout(SEARCH_LIMIT_IN_CLEANUP)
   const found = await headObject(requests, limit)
   const remainder = await findRemainder(requests, UploadId, limit)
   return remainder === 'parts' || (remainder === 'unknown' && resultIfProven(found, expected) === undefined)

@@ -29,7 +29,7 @@ export interface StoredUpload {
   partSize: number | undefined
   /** The stored parts by PartNumber. */
   parts: ReadonlyMap<number, StoredPart>
-  /** How many parts, from the first on, are accepted unread: the stream starts behind them. */
+  /** With a resume point: the number of parts before it. The bytes of these parts are not written to the stream. */
   skippedParts: number
 }
 
@@ -74,7 +74,7 @@ export class StoredParts {
   /** In ascending order; PartNumber 1 is at index 0. */
   readonly list: StoredPart[] = []
   #earlier: ReadonlyMap<number, StoredPart> = new Map()
-  /** The parts in front of the first byte of this stream, and their number. */
+  /** The size, CRC-32 and number of the parts before the resume point. */
   skipped: SizeAndCrc & { parts: number } = { crc: 0, size: 0, parts: 0 }
 
   /** `signal` cancels the requests. */
@@ -122,7 +122,7 @@ export class StoredParts {
     const stored = partFromAnswer(part, answer, await this.#requests.declared(), Bucket)
     if (typeof stored === 'string') {
       const context = { UploadId, PartNumber, operation: 'UploadPart' }
-      throw this.#requests.error('ERR_S3_INTEGRITY', `part ${PartNumber} is not stored: ${stored}`, context)
+      throw this.#requests.error('ERR_S3_INTEGRITY', `part ${PartNumber} could not be verified: ${stored}`, context)
     }
     this.acknowledged(counted)
     return stored

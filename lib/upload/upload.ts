@@ -23,7 +23,7 @@ type State =
   | { at: 'aborting'; UploadId: string | undefined; reason: Error }
 
 const CUT_CODES = ['ERR_S3_TOO_MANY_PARTS', 'ERR_S3_MEMORY']
-/** The only part of an empty object, where an upload already exists: S3 completes no upload without parts. */
+/** Sent if an upload exists but the stream is empty, because S3 completes no upload without parts. */
 const EMPTY_PART: Part = { PartNumber: 1, body: EMPTY_BUFFER, crc: 0, release: () => {} }
 
 /** The life of one upload: idle → creating → open → completing → done, or from any state → aborting. */

@@ -20,11 +20,11 @@ export interface ExpectedObject {
   /** The earliest `LastModified`, by S3's clock, in ms; undefined where it is not known. */
   notBefore?: (clock: Clock | undefined) => number | undefined
   Metadata?: Record<string, string> | undefined
-  /** The object before Complete, where it is not known when the upload was created. */
+  /** HeadObject's answer from before Complete. Only set if the time when the upload was created is unknown. */
   previous?: HeadResult | undefined
 }
 
-/** HeadObject's answer: the object, `not found` (HTTP 404), `refused` (another answer), or `unknown` (no answer). */
+/** HeadObject's outcome: the object, `not found` (HTTP 404), `refused` (another final error of S3), `unknown` (no answer). */
 export type HeadResult =
   | { head: HeadObjectCommandOutput; clock: Clock | undefined }
   | 'not found'
@@ -56,7 +56,7 @@ export function partsProblem(parts: StoredPart[], streamed: SizeAndCrc, skipped 
   const [ours, theirs] = [sent, streamed].map(
     ({ crc, size }) => `${size} bytes with CRC-32 ${crc32Base64(crc as number)}`,
   )
-  return `the parts sent hold ${ours}, the stream had ${theirs}`
+  return `the parts hold ${ours}, but ${theirs} were written to the stream`
 }
 
 /** Asks HeadObject until there is an answer. */
@@ -85,9 +85,10 @@ async function headResult(attempts: Attempt[], send: () => Promise<HeadObjectCom
  * Checks an answer that says that the object was made, and returns it with an ETag.
  *
  * 1. A checksum in the answer that contradicts the bytes is an error.
- * 2. The expected ETag, or an expected checksum, proves that the object is ours.
- * 3. Any other ETag proves nothing, since many stores have their own rule for ETags; nor does a missing one (Ceph 16). Then
- *    HeadObject is asked. Without an ETag it must prove the object; otherwise only a contradiction is an error.
+ * 2. The answer is accepted if it has the expected ETag or an expected checksum. Any ETag is accepted for PutObject, and
+ *    where the ETag cannot be predicted (SSE-KMS, SSE-C, a directory bucket, a part without an MD5).
+ * 3. Any other ETag proves nothing, because many stores have their own rule for ETags; nor does a missing one (Ceph 16). So
+ *    HeadObject is sent. Without an ETag it must prove the object; otherwise only a contradiction is an error.
  *
  * @throws S3WritableError `ERR_S3_INTEGRITY`
  */
@@ -102,7 +103,8 @@ export async function confirmAnswer(
   answer: ObjectAnswer,
 ): Promise<ProvenAnswer> {
   const fail = (why: string): Error => requests.error('ERR_S3_INTEGRITY', why, { operation, UploadId })
-  const mismatch = (why: string): Error => fail(`${operation} made another object than was sent: ${why}`)
+  const mismatch = (why: string): Error =>
+    fail(`the object that ${operation} made is not the one that was sent: ${why}`)
   // 1.
   const problem = checksumProblem(answer, expected.checksums())
   if (problem !== undefined) throw mismatch(problem)
@@ -120,7 +122,9 @@ export async function confirmAnswer(
   if (!ETag) {
     const proven = resultIfProven(found, expected)
     if (proven !== undefined) return { ...answer, ...proven }
-    throw fail(`${operation} was answered without an ETag, and HeadObject does not prove that the object is ours`)
+    throw fail(
+      `${operation} was answered without an ETag, and HeadObject does not prove that the object holds the bytes that were written`,
+    )
   }
   // S3 said that it made the object; a consumer may have removed it already.
   if (typeof found !== 'object') return { ...answer, ETag }

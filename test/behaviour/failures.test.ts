@@ -31,7 +31,7 @@ t.test('an UploadPart answer without an ETag fails the part', async (t) => {
   t.match(error, {
     code: 'ERR_S3_INTEGRITY',
     PartNumber: 2,
-    message: /part 2 is not stored: it was answered without an ETag/,
+    message: /part 2 could not be verified: it was answered without an ETag/,
   })
   t.same(await unfinishedUploads(Bucket), [])
 })
@@ -43,7 +43,7 @@ t.test('an UploadPart answer with another checksum fails the part', async (t) =>
   t.match(error, {
     code: 'ERR_S3_INTEGRITY',
     PartNumber: 2,
-    message: /it has ChecksumCRC32 .*, but S3 stored AAAAAA==/,
+    message: /the bytes sent have ChecksumCRC32 .*, but S3 stored AAAAAA==/,
   })
   t.same(await unfinishedUploads(Bucket), [])
 })

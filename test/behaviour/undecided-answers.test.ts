@@ -95,7 +95,7 @@ t.test('if HeadObject is refused, the first error is kept and says that the obje
   })
   await t.rejects(uploadBy(COMPLETE, store), {
     name: 'NoSuchUpload',
-    message: /HeadObject is refused, so the object may exist$/,
+    message: /HeadObject was refused, so it is not known whether the object exists$/,
   })
 })
 

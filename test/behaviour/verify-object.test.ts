@@ -49,7 +49,10 @@ t.test('an ETag that does not follow AWS’s rule proves nothing, and HeadObject
 t.test('a HeadObject answer that contradicts the bytes sent is an error', async (t) => {
   const changes = [
     [{ size: 5 }, /it has 5 bytes, and 6291456 were sent/],
-    [{ headers: { 'x-amz-checksum-crc32': 'AAAAAA==' } }, /it has ChecksumCRC32 .*, but S3 stored AAAAAA==/],
+    [
+      { headers: { 'x-amz-checksum-crc32': 'AAAAAA==' } },
+      /the bytes sent have ChecksumCRC32 .*, but S3 stored AAAAAA==/,
+    ],
     [{ headers: { 'x-amz-checksum-crc32': 'AAAAAA==-2' } }, /ChecksumCRC32 .{8}-2, but S3 stored AAAAAA==-2/],
     [{ headers: { 'x-amz-mp-parts-count': '3' } }, /it has 3 parts, and 2 were sent/],
   ] as const

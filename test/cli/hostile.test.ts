@@ -114,14 +114,14 @@ t.test('--verbose prints the details of an error, but no token or key that S3 ec
   }
 })
 
-t.test('an upload that ended before abort could remove it is counted as already gone', async (t) => {
+t.test('an upload that ended before abort could remove it is counted as no longer existed', async (t) => {
   const initiated = '<Initiated>2026-01-01T00:00:00.000Z</Initiated>'
   const { endpoint: at } = await smallStore(t, {
     ListMultipartUploads: ({ response }) =>
       xml(response, 200, `<R><Upload><Key>k</Key><UploadId>u1</UploadId>${initiated}</Upload></R>`),
   })
   const { code, stderr } = await cli(['abort', 's3://b', '--older-than', '0s', '--yes'], { at })
-  t.same([code, stderr], [0, '0 removed, 1 already gone.\n'])
+  t.same([code, stderr], [0, '0 removed, 1 no longer existed.\n'])
 })
 
 t.test('if a request with a checksum is refused, following the advice makes it succeed', async (t) => {

@@ -115,9 +115,9 @@ t.test('control characters are escaped, in text and in JSON', async (t) => {
   t.same(JSON.parse(json), { text })
 })
 
-t.test('the outcome of abort counts the uploads that were removed and those that were already gone', async (t) => {
+t.test('the outcome of abort counts the uploads that were removed and those that were no longer existed', async (t) => {
   t.equal(formatOutcome({ removed: 2, notFound: 0 }), '2 removed.')
-  t.equal(formatOutcome({ removed: 2, notFound: 1 }), '2 removed, 1 already gone.')
+  t.equal(formatOutcome({ removed: 2, notFound: 1 }), '2 removed, 1 no longer existed.')
 })
 
 t.test('any thrown value becomes a Failure with a one-line message', async (t) => {

@@ -121,7 +121,9 @@ t.test('a resume point that no longer matches the stored parts is an error, and 
   ] as const) {
     const resume = { UploadId, offset, parts, partSize: P }
     const error = await failureOf(pipeline(Readable.from([DATA]), upload({ resume })))
-    const message = new RegExp(`its first ${parts} parts should hold ${offset} bytes, and 2 hold 10485760`)
+    const message = new RegExp(
+      `its first ${parts} parts should hold ${offset} bytes, but 2 of them are stored, with 10485760 bytes`,
+    )
     t.match(error, { code: 'ERR_S3_RESUME', UploadId, message })
   }
   t.match(await unfinishedUploads(Bucket), [{ UploadId }])

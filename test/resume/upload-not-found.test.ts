@@ -51,7 +51,7 @@ t.test('resuming a completed upload is an error that says that the object has th
     const { client, Bucket, upload, UploadId } = await completedUpload(t, options)
     const old = await stored(Bucket, 'k')
     const message = new RegExp(
-      `An object of ${DATA.length} bytes is there, made 20.*Z\\. It holds exactly the bytes that were written: the upload was completed`,
+      `An object of ${DATA.length} bytes exists, last modified 20.*Z\\. It holds exactly the bytes that were written: the upload was completed`,
     )
     for (const resume of [{ UploadId }, true] as const) {
       const stream = upload({ resume })
@@ -81,8 +81,11 @@ t.test('the error does not claim that an object of other bytes is the upload’s
 t.test('if the object cannot be compared, the error comes at once, without reading the source', async (t) => {
   const { upload, Bucket, UploadId } = await completedUpload(t)
   for (const [options, message] of [
-    [{ resume: { UploadId }, ContentLength: 5 }, /bytes is there, made .*\. ContentLength is 5$/],
-    [{ resume: { UploadId, offset: P, parts: 1, partSize: P } }, /bytes is there, made 20.*Z$/],
+    [
+      { resume: { UploadId }, ContentLength: 5 },
+      /bytes exists, last modified .*\. It is not the object of this upload, because ContentLength is 5$/,
+    ],
+    [{ resume: { UploadId, offset: P, parts: 1, partSize: P } }, /bytes exists, last modified 20.*Z$/],
   ] as const) {
     const stream = upload(options)
     t.match(await failureOf(stream.done()), { code: 'ERR_S3_RESUME', message })

@@ -32,6 +32,6 @@ t.test('only a checksum of the same kind and length as an expected one can contr
   t.equal(checksumProblem({ ChecksumSHA1: 'AAAA' }, { ChecksumCRC32: [FULL] }), undefined, 'an unexpected checksum')
   t.equal(
     checksumProblem({ ChecksumCRC32: 'AAAAAA==' }, { ChecksumCRC32: [FULL, COMPOSITE] }),
-    `it has ChecksumCRC32 ${FULL}, but S3 stored AAAAAA==`,
+    `the bytes sent have ChecksumCRC32 ${FULL}, but S3 stored AAAAAA==`,
   )
 })
