@@ -15,7 +15,7 @@ import { Upload } from './upload/upload.js'
 type Callback = (error?: Error | null) => void
 
 /** The events of a Writable, and `upload` and `progress`. */
-interface Listen<Self> {
+interface AddListener<Self> {
   (event: 'upload', listener: (upload: S3WritableUpload) => void): Self
   (event: 'progress', listener: (progress: S3WritableProgress) => void): Self
   (event: 'error', listener: (error: Error) => void): Self
@@ -28,14 +28,14 @@ interface Listen<Self> {
  * publishes nothing, and removes the parts that S3 has stored.
  */
 export class S3Writable extends Writable {
-  declare addListener: Listen<this>
-  declare on: Listen<this>
-  declare once: Listen<this>
+  declare addListener: AddListener<this>
+  declare on: AddListener<this>
+  declare once: AddListener<this>
   readonly #upload: Upload
   #target: WriteTarget
   readonly #options: CheckedOptions
   /** Cancels the requests that look for the upload to resume. */
-  #looking: AbortController | undefined
+  #cancelSearch: AbortController | undefined
   /** Bytes taken since the event loop last had a turn. */
   #sinceTurn = 0
   #result: S3WritableResult | undefined
@@ -116,7 +116,7 @@ export class S3Writable extends Writable {
 
   /** Node calls `_destroy` only after `_construct` has called back, so its requests are cancelled first. */
   override destroy(...given: Parameters<Writable['destroy']>): this {
-    this.#looking?.abort()
+    this.#cancelSearch?.abort()
     return super.destroy(...given)
   }
 
@@ -179,8 +179,10 @@ export class S3Writable extends Writable {
   }
 
   async #resume(): Promise<void> {
-    this.#looking = new AbortController()
-    const found = await findUploadToResume(this.#options, this.#looking.signal).catch((error: Error) => ({ error }))
+    this.#cancelSearch = new AbortController()
+    const found = await findUploadToResume(this.#options, this.#cancelSearch.signal).catch((error: Error) => ({
+      error,
+    }))
     // The stream was destroyed meanwhile: that is the first failure. The upload to resume is left as it is.
     if (this.destroyed) return
     if ('error' in found) throw found.error

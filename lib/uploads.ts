@@ -51,6 +51,7 @@ export async function* listUploads(options: ListUploadsOptions): AsyncGenerator<
   const { client, Bucket, Prefix = '' } = options
   checkClient(client)
   checkName('Bucket', Bucket)
+  // checkOptions requires a Key, which a listing does not have.
   const requests = new Requests(
     { ...checkOptions({ client, Bucket, Key: 'any' }), Key: Prefix, s3: { Bucket } },
     () => false,

@@ -13,8 +13,8 @@ import {
   parseUrl,
   parseWholeNumber,
 } from './parse.js'
-import { put } from './put.js'
-import type { PutOptions } from './put-options.js'
+import { uploadObject } from './put.js'
+import type { UploadCommandOptions } from './put-options.js'
 import { shellQuote } from './shell.js'
 import { type AbortOptions, abort, type ListOptions, ls } from './unfinished-uploads.js'
 
@@ -68,12 +68,12 @@ export function makeProgram(argv: string[]): Command {
     .argument('[command...]', 'after --: a command whose output is uploaded (default: upload standard input)')
     .addHelpText('before', EXAMPLES)
     .addHelpText('after', NOTES)
-    .action((to: Address, command: string[], options: PutOptions) => {
+    .action((to: Address, command: string[], options: UploadCommandOptions) => {
       if (command.length === 0 && argv.includes('--')) throw new Failure(2, 'The command after -- is missing.')
       if (command.length > 0 && !argv.includes('--')) {
         throw new Failure(2, `Put -- before the command: s3-writable … -- ${shellQuote(command[0] as string)} …`)
       }
-      return put(to, command, options)
+      return uploadObject(to, command, options)
     })
     .hook('preSubcommand', (_, command) => {
       const name = command.name()

@@ -2,10 +2,10 @@ import { constants } from 'node:os'
 
 /** An error that ends the process: its exit code, and a one-line message for the user. */
 export class Failure extends Error {
-  readonly code: number
+  readonly exitCode: number
   constructor(code: number, message: string, cause?: unknown) {
     super(message, { cause })
-    this.code = code
+    this.exitCode = code
   }
 }
 

@@ -1,7 +1,7 @@
 import type { S3WritableError } from '../index.js'
 import { type ClientOptions, clientArguments } from './client.js'
 import type { Address } from './parse.js'
-import type { PutOptions } from './put-options.js'
+import type { UploadCommandOptions } from './put-options.js'
 import { isAcceptedAfterCreate } from './s3-parameters.js'
 import { formatOptions, shellQuote } from './shell.js'
 
@@ -9,7 +9,7 @@ import { formatOptions, shellQuote } from './shell.js'
  * The sentence that names the command which resumes a failed upload. It is empty unless `--leave-parts` kept an upload
  * that can be resumed.
  */
-export function resumeHint(to: Address, error: unknown, options: PutOptions, command: string[]): string {
+export function resumeHint(to: Address, error: unknown, options: UploadCommandOptions, command: string[]): string {
   const { UploadId, code } = error as Partial<S3WritableError>
   if (!options.leaveParts || UploadId === undefined || code === 'ERR_S3_RESUME') return ''
   const line = [
@@ -24,7 +24,13 @@ export function resumeHint(to: Address, error: unknown, options: PutOptions, com
 }
 
 /** The options that a resumed upload still accepts. The value of a customer's key is a secret, so it is not printed. */
-function uploadArguments({ ifNoneMatch, contentLength, concurrency, trustParts, param = {} }: PutOptions): string[] {
+function uploadArguments({
+  ifNoneMatch,
+  contentLength,
+  concurrency,
+  trustParts,
+  param = {},
+}: UploadCommandOptions): string[] {
   const accepted = Object.entries(param).filter(([name]) => isAcceptedAfterCreate(name))
   return [
     ...(trustParts ? ['--trust-parts'] : []),

@@ -20,11 +20,11 @@ try {
 function reportError(error: unknown): number {
   // commander has already printed its message. It also throws after --help and --version, with exit code 0.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-  const { code, message } = toFailure(error)
-  if (code === EXIT_OUTPUT_CLOSED && message === '') return code
+  const { exitCode, message } = toFailure(error)
+  if (exitCode === EXIT_OUTPUT_CLOSED && message === '') return exitCode
   printMessage(`s3-writable: ${message}`)
   if (ownArguments().includes('--verbose')) printErrorDetails(error)
-  return code
+  return exitCode
 }
 
 /** The arguments before `--`: those after it belong to the producer. */

@@ -11,7 +11,7 @@ export interface Producer {
   /** Rejects with a Failure unless the process exited with 0. Its output ends in the same way after a crash. */
   succeeded: () => Promise<void>
   /** Ends the process, and waits until it has exited. */
-  end: () => Promise<void>
+  terminate: () => Promise<void>
   /** Kills the process without waiting. */
   kill: () => void
 }
@@ -25,7 +25,7 @@ const doNothing = async (): Promise<void> => {}
  */
 export function standardInput(start?: number): Producer {
   const output = start === undefined ? process.stdin : createReadStream('', { fd: 0, start })
-  return { output, succeeded: doNothing, end: doNothing, kill: doNothing }
+  return { output, succeeded: doNothing, terminate: doNothing, kill: doNothing }
 }
 
 /** How long a process may take to end after SIGTERM, in ms. Then it is killed. */
@@ -41,7 +41,7 @@ export function runCommand(command: string, args: string[]): Producer {
   return {
     output: child.stdout,
     succeeded: () => exited,
-    end: async () => {
+    terminate: async () => {
       child.stdout.destroy()
       child.kill()
       const timer = setTimeout(() => child.kill('SIGKILL'), GRACE)

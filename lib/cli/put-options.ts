@@ -2,7 +2,7 @@ import type { ClientOptions } from './client.js'
 import type { ResumeOptions } from './resume.js'
 
 /** The options of an upload, by the properties that commander gives them; those of `s3-parameters.ts` are not typed. */
-export interface PutOptions extends ClientOptions, ResumeOptions {
+export interface UploadCommandOptions extends ClientOptions, ResumeOptions {
   partSize?: number
   concurrency?: number
   expectedSize?: number

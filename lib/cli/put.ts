@@ -8,12 +8,16 @@ import { printJson, printMessage } from './output.js'
 import type { Address } from './parse.js'
 import { type Producer, runCommand, standardInput } from './producer.js'
 import { showProgress } from './progress.js'
-import type { PutOptions } from './put-options.js'
+import type { UploadCommandOptions } from './put-options.js'
 import { findInputFile, planResume, type ResumePlan } from './resume.js'
 import { guessContentType, refuseCreateOnlyOptions, s3Parameters } from './s3-parameters.js'
 
 /** Uploads standard input, or the output of a command. Rejects with a Failure if the object was not published. */
-export async function put(to: Address, [command, ...args]: string[], options: PutOptions): Promise<void> {
+export async function uploadObject(
+  to: Address,
+  [command, ...args]: string[],
+  options: UploadCommandOptions,
+): Promise<void> {
   if (command === undefined && process.stdin.isTTY) {
     throw new Failure(
       2,
@@ -42,7 +46,7 @@ export async function put(to: Address, [command, ...args]: string[], options: Pu
     // If the producer failed, pipeline rejects before the clean-up has ended.
     await finished(upload).catch(() => {})
     const reason = await findReason(error as Error, producer)
-    await producer.end()
+    await producer.terminate()
     const words = command === undefined ? [] : [command, ...args]
     // A signal that arrives while S3 completes the upload may be too late. Then the upload has succeeded.
     if (upload.result === undefined) {
@@ -55,7 +59,7 @@ export async function put(to: Address, [command, ...args]: string[], options: Pu
   await printResult(upload, to, options, performance.now() - start)
 }
 
-function streamOptions({ Key }: Address, options: PutOptions, { resume }: ResumePlan): object {
+function streamOptions({ Key }: Address, options: UploadCommandOptions, { resume }: ResumePlan): object {
   const { partSize, concurrency, expectedSize, contentLength: ContentLength } = options
   const { leaveParts: leavePartsOnError } = options
   const own = { partSize, concurrency, expectedSize, ContentLength, leavePartsOnError, resume }
@@ -76,13 +80,13 @@ async function findReason(error: Error, { output, succeeded }: Producer): Promis
 }
 
 function toUploadFailure(error: Error, reason: Error, leftover: () => string, resume: string): Failure {
-  const code = reason instanceof Failure ? reason.code : 1
+  const code = reason instanceof Failure ? reason.exitCode : 1
   const { cleanupError } = error as Partial<S3WritableError>
   return new Failure(code, `${explain(reason)}${cleanupError === undefined ? resume : ` ${leftover()}`}`, error)
 }
 
 /** The first signal ends the producer, and aborts and cleans up the upload. The second one exits without waiting. */
-function endOnSignals(upload: S3Writable, { end, kill }: Producer, hint: () => string): void {
+function endOnSignals(upload: S3Writable, { terminate, kill }: Producer, hint: () => string): void {
   let isFirst = true
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
@@ -94,7 +98,7 @@ function endOnSignals(upload: S3Writable, { end, kill }: Producer, hint: () => s
       }
       isFirst = false
       upload.destroy(new Failure(code, `Ended by ${signal}. Nothing was published.`))
-      void end()
+      void terminate()
     })
   }
 }
@@ -102,7 +106,7 @@ function endOnSignals(upload: S3Writable, { end, kill }: Producer, hint: () => s
 async function printResult(
   upload: S3Writable,
   { Bucket, Key }: Address,
-  options: PutOptions,
+  options: UploadCommandOptions,
   ms: number,
 ): Promise<void> {
   const { $metadata: _, ...result } = upload.result as NonNullable<S3Writable['result']>
@@ -118,7 +122,7 @@ async function printResult(
 }
 
 /** Says that the object exists, so that the exit code is not mistaken for a failed upload. */
-function throwPublished({ code, cause }: Failure, object: string): never {
+function throwPublished({ exitCode, cause }: Failure, object: string): never {
   const why = (cause as Error).message
-  throw new Failure(code, `${object} was published, but standard output could not be written: ${why}`, cause)
+  throw new Failure(exitCode, `${object} was published, but standard output could not be written: ${why}`, cause)
 }

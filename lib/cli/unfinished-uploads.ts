@@ -76,7 +76,7 @@ async function uploadsOlderThan(client: S3Client, { Bucket, Key: Prefix }: Addre
   const latest = Date.now() - age
   const uploads: Upload[] = []
   for await (const upload of listUploads({ client, Bucket, Prefix })) {
-    if (wasInitiatedBy(upload, latest)) uploads.push(upload)
+    if (wasInitiatedAtOrBefore(upload, latest)) uploads.push(upload)
   }
   return uploads
 }
@@ -145,7 +145,7 @@ export function formatOutcome({ removed, notFound }: { removed: number; notFound
 }
 
 /** Whether the upload was begun at `latest` or before, in ms since 1970; false if the server does not say when. */
-export function wasInitiatedBy({ Initiated }: Pick<UnfinishedUpload, 'Initiated'>, latest: number): boolean {
+export function wasInitiatedAtOrBefore({ Initiated }: Pick<UnfinishedUpload, 'Initiated'>, latest: number): boolean {
   return Initiated !== undefined && Initiated.getTime() <= latest
 }
 

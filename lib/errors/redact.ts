@@ -34,11 +34,11 @@ const ADVICE = /\s*Deserialization error: to see the raw response.*$/m
 /** The text without the values of secret headers, and without any of `secrets`. */
 export function redactHeaders(text: unknown, secrets: Iterable<string> = []): string {
   const safe = redactValues(String(text).replace(ADVICE, ''), secrets)
-  return SECRETS.reduce((safe, secret) => safe.replace(secret, '$1[left out]'), safe)
+  return SECRETS.reduce((safe, secret) => safe.replace(secret, '$1[redacted]'), safe)
 }
 
 export function redactValues(text: string, secrets: Iterable<string>): string {
-  return [...secrets].reduce((safe, secret) => safe.replaceAll(secret, '[left out]'), text)
+  return [...secrets].reduce((safe, secret) => safe.replaceAll(secret, '[redacted]'), text)
 }
 
 /** Also true for an error of another realm (a test runner's, for example), for which `instanceof` is false. */

@@ -1,5 +1,5 @@
 import { describeType, invalidOption } from '../errors/invalid-option.js'
-import { fullObjectAlgorithm } from './parameters.js'
+import { fullObjectAlgorithm } from './checksums.js'
 
 /** The options that were given: those that are null or undefined are left out. */
 type GivenOptions = Readonly<Record<string, unknown>>

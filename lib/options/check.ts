@@ -1,7 +1,8 @@
 import { describeType, invalidOption } from '../errors/invalid-option.js'
 import { MAX_PART_SIZE, MAX_PARTS, MIN_PART_SIZE, MiB, planPartSizes, raisePartSize } from '../parts/sizes.js'
 import { checkParameters, mustBeLeftOut } from './check-parameters.js'
-import { isCreateOnly, needsEveryByte } from './parameters.js'
+import { needsEveryByte } from './checksums.js'
+import { isCreateOnly } from './parameters.js'
 import type { CheckedOptions, Resume, S3ClientLike, S3WritableOptions } from './types.js'
 
 /** The options of the stream. `ContentLength` is one of them, because each request has a length of its own. */

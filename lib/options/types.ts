@@ -1,6 +1,9 @@
 import type { CreateMultipartUploadCommandInput, PutObjectCommandInput } from '@aws-sdk/client-s3'
 import type { SizeOfPart } from '../parts/sizes.js'
 
+/** Parameters of an S3 operation, in S3's spelling. */
+export type Params = Readonly<Record<string, unknown>>
+
 /** An S3 client: the SDK's `S3Client` or `S3`, of any version, or any object with their `send` and `config`. */
 export interface S3ClientLike {
   /** Sends a command of `@aws-sdk/client-s3`, and resolves with its output. */

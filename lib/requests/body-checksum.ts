@@ -1,6 +1,7 @@
 import { crc32Base64 } from '../checksums/crc32.js'
 import { hashInTurns } from '../checksums/hash.js'
-import type { DeclaredChecksums, Params } from '../options/parameters.js'
+import type { DeclaredChecksums } from '../options/checksums.js'
+import type { Params } from '../options/types.js'
 
 /** Algorithms that Node's `crypto` computes, under the names that S3 gives them. */
 const NODE_HASHES = ['MD5', 'SHA1', 'SHA256', 'SHA512']

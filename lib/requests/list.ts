@@ -1,5 +1,5 @@
 import type { ListMultipartUploadsCommandOutput, ListPartsCommandOutput, MultipartUpload } from '@aws-sdk/client-s3'
-import type { Params } from '../options/parameters.js'
+import type { Params } from '../options/types.js'
 import type { Requests } from './requests.js'
 
 /** A multipart upload that was created and neither completed nor aborted. Its stored parts cost money. */

@@ -18,14 +18,9 @@ import {
 } from '@aws-sdk/client-s3'
 import { crc32Base64, type SizeAndCrc } from '../checksums/crc32.js'
 import type { S3WritableError, S3WritableErrorCode } from '../errors/s3-writable-error.js'
-import {
-  type DeclaredChecksums,
-  declaredChecksums,
-  type Operation,
-  type Params,
-  paramsFor,
-} from '../options/parameters.js'
-import type { CheckedOptions } from '../options/types.js'
+import { type DeclaredChecksums, declaredChecksums } from '../options/checksums.js'
+import { type Operation, paramsFor } from '../options/parameters.js'
+import type { CheckedOptions, Params } from '../options/types.js'
 import type { Attempt } from './answer.js'
 import { bodyChecksum } from './body-checksum.js'
 import type { BodyHooks } from './middleware.js'
@@ -88,7 +83,9 @@ export class Requests {
     const createCommand = async (): Promise<object> => {
       // The SDK's default for PutObject. For Create it has none, and S3's own default is another type.
       const ContentType = 'application/octet-stream'
-      return new CreateMultipartUploadCommand(this.#params('create', { ContentType, ...(await this.declared()) }))
+      return new CreateMultipartUploadCommand(
+        this.#params('CreateMultipartUpload', { ContentType, ...(await this.declared()) }),
+      )
     }
     const attempts: Attempt[] = []
     const answer: CreateMultipartUploadCommandOutput = await this.#sendUnlessAborted({
@@ -111,7 +108,7 @@ export class Requests {
         ...(await bodyChecksum(await this.declared(), toSend, onHashing)),
         Body: toSend.body,
       }
-      return new UploadPartCommand(this.#params('part', params))
+      return new UploadPartCommand(this.#params('UploadPart', params))
     }
     return this.#sendUnlessAborted({
       operation: 'UploadPart',
@@ -126,7 +123,7 @@ export class Requests {
     const createCommand = async (onHashing: () => void): Promise<object> => {
       const checksum = await bodyChecksum(await this.declared(), toSend, onHashing, this.#options.s3)
       const params = { ...checksum, Body: toSend.body }
-      return new PutObjectCommand(this.#params('put', params))
+      return new PutObjectCommand(this.#params('PutObject', params))
     }
     const { signal } = toSend
     return this.#sendUnlessAborted({
@@ -149,7 +146,7 @@ export class Requests {
       const { ChecksumAlgorithm, ChecksumType } = await this.declared()
       const hasFullObjectCrc = ChecksumType === 'FULL_OBJECT' && ChecksumAlgorithm === 'CRC32'
       return new CompleteMultipartUploadCommand(
-        this.#params('complete', {
+        this.#params('CompleteMultipartUpload', {
           ...(ChecksumType === undefined ? {} : { ChecksumType }),
           ...(hasFullObjectCrc && crc !== undefined ? { ChecksumCRC32: crc32Base64(crc), MpuObjectSize: size } : {}),
           UploadId,
@@ -169,14 +166,14 @@ export class Requests {
 
   async abort(UploadId: string, signal: AbortSignal): Promise<void> {
     const createCommand = async (): Promise<object> =>
-      new AbortMultipartUploadCommand(this.#params('abort', { UploadId }))
+      new AbortMultipartUploadCommand(this.#params('AbortMultipartUpload', { UploadId }))
     await this.#sender.send({ operation: 'AbortMultipartUpload', context: { UploadId }, createCommand, signal })
   }
 
   /** One page of an upload's parts. `markers` name the place where it begins; by default at the first part. */
   listParts(UploadId: string, signal: AbortSignal, markers: Params = {}): Promise<ListPartsCommandOutput> {
     const createCommand = async (): Promise<object> =>
-      new ListPartsCommand(this.#params('list', { UploadId, ...markers }))
+      new ListPartsCommand(this.#params('ListParts', { UploadId, ...markers }))
     return this.#sender.send({ operation: 'ListParts', context: { UploadId }, createCommand, signal })
   }
 
@@ -184,14 +181,15 @@ export class Requests {
   listUploads(Prefix: string, signal: AbortSignal, markers: Params = {}): Promise<ListMultipartUploadsCommandOutput> {
     // Encoded, because XML cannot represent every character that a key may have.
     const params = { EncodingType: 'url', ...(Prefix === '' ? {} : { Prefix }), ...markers }
-    const createCommand = async (): Promise<object> => new ListMultipartUploadsCommand(this.#params('uploads', params))
+    const createCommand = async (): Promise<object> =>
+      new ListMultipartUploadsCommand(this.#params('ListMultipartUploads', params))
     return this.#sender.send({ operation: 'ListMultipartUploads', context: {}, createCommand, signal })
   }
 
   /** HeadObject. `params` are added to it, such as a `PartNumber` to ask for one part. */
   head(signal: AbortSignal, params: Params = {}, attempts: Attempt[] = []): Promise<HeadObjectCommandOutput> {
     const all = { ChecksumMode: 'ENABLED', ...params }
-    const createCommand = async (): Promise<object> => new HeadObjectCommand(this.#params('head', all))
+    const createCommand = async (): Promise<object> => new HeadObjectCommand(this.#params('HeadObject', all))
     return this.#sender.send({ operation: 'HeadObject', context: {}, createCommand, signal, attempts })
   }
 

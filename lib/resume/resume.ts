@@ -6,8 +6,8 @@ import type { CheckedOptions, ResumePoint, S3ClientLike } from '../options/types
 import { pagesOfParts, type UnfinishedUpload } from '../requests/list.js'
 import { Requests } from '../requests/requests.js'
 import type { StoredUpload } from '../upload/stored-parts.js'
-import { onlyUploadOfKey } from './find-upload.js'
 import { compareWithObject, ObjectComparison } from './object-comparison.js'
+import { onlyUploadOfKey } from './only-upload.js'
 import { contiguousParts, readStoredUpload } from './stored-upload.js'
 
 /** `LastModified` is rounded down to whole seconds, `Initiated` may not be. In ms. */

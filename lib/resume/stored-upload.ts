@@ -2,7 +2,7 @@ import type { CompletedPart, Part as ListedPart, ListPartsCommandOutput } from '
 import { checksumIn } from '../checksums/compare.js'
 import { combineAll } from '../checksums/crc32.js'
 import { type EncryptionParams, hasOpaqueETag, md5OfETag } from '../checksums/etag.js'
-import { algorithmVerifiedByS3, type DeclaredChecksums } from '../options/parameters.js'
+import { algorithmVerifiedByS3, type DeclaredChecksums } from '../options/checksums.js'
 import type { CheckedOptions, ResumePoint } from '../options/types.js'
 import { inferPartSizes } from '../parts/sizes.js'
 import type { Requests } from '../requests/requests.js'
@@ -46,7 +46,7 @@ export function readStoredUpload(
     sizeOfPart: inferred ?? options.sizeOfPart,
     partSize: inferred?.(1),
     parts: new Map(stored.map((part) => [part.listed.PartNumber as number, part])),
-    skippedParts: 0,
+    partsBeforePoint: 0,
   }
   const { resume } = options
   if (typeof resume !== 'object' || resume.offset === undefined) return upload
@@ -105,27 +105,27 @@ export function contiguousParts({ parts, sizeOfPart }: Pick<StoredUpload, 'parts
  * @throws Error if S3 no longer holds these parts.
  */
 function resumeAtPoint(
-  { offset, parts: skippedParts }: ResumePoint,
+  { offset, parts: partsBeforePoint }: ResumePoint,
   upload: ListedUpload,
   { s3 }: CheckedOptions,
   requests: Requests,
 ): ListedUpload {
-  const skipped = contiguousParts(upload).slice(0, skippedParts)
-  const { crc, size } = combineAll(skipped)
-  if (skipped.length < skippedParts || size !== offset) {
+  const beforePoint = contiguousParts(upload).slice(0, partsBeforePoint)
+  const { crc, size } = combineAll(beforePoint)
+  if (beforePoint.length < partsBeforePoint || size !== offset) {
     throw new Error(
-      `its first ${skippedParts} parts should hold ${offset} bytes, but ${skipped.length} of them are stored, with ${size} bytes`,
+      `its first ${partsBeforePoint} parts should hold ${offset} bytes, but ${beforePoint.length} of them are stored, with ${size} bytes`,
     )
   }
   if (s3.ChecksumCRC32 !== undefined && crc === undefined) {
     throw new Error('ChecksumCRC32 is given, but the parts before the offset have no CRC-32')
   }
-  const last = skipped.at(-1)
-  if (last === undefined || last.size === upload.sizeOfPart(skippedParts)) return { ...upload, skippedParts }
+  const last = beforePoint.at(-1)
+  if (last === undefined || last.size === upload.sizeOfPart(partsBeforePoint)) return { ...upload, partsBeforePoint }
   // Only the last part of an object may be smaller than the others.
-  const why = `part ${skippedParts}, the last that is stored, holds ${last.size} bytes, so nothing can follow it: the source is longer than it was. Resume from the start, by { UploadId }`
+  const why = `part ${partsBeforePoint}, the last that is stored, holds ${last.size} bytes, so nothing can follow it: the source is longer than it was. Resume from the start, by { UploadId }`
   const sizeOfPart = (): never => {
     throw requests.error('ERR_S3_RESUME', why, { UploadId: upload.UploadId })
   }
-  return { ...upload, skippedParts, sizeOfPart }
+  return { ...upload, partsBeforePoint, sizeOfPart }
 }

@@ -39,6 +39,7 @@ export interface CleanupResult {
 
 /**
  * Removes everything that S3 has stored of an upload that was aborted. Never rejects, and takes 30 s at most.
+ * `Upload.abort` (upload.ts) has already dropped the queued parts and cancelled the requests of the parts.
  *
  * 1. Wait for the pending answer to PutObject or Complete, because S3 may have made the object. If it did, there is nothing
  *    to remove. After 8 s the request is cancelled; it then finds out by itself what S3 did (lost-answer.ts).

@@ -1,20 +1,13 @@
 import { compositeCrc32, crc32Base64, type SizeAndCrc } from '../checksums/crc32.js'
 import { md5, multipartETag } from '../checksums/etag.js'
-import { callerChecksums } from '../options/parameters.js'
+import { callerChecksums } from '../options/checksums.js'
 import type { Attempt } from '../requests/answer.js'
 import { type BodyToSend, CLOCK_TOLERANCE, type Requests } from '../requests/requests.js'
+import { headObject, headOnce } from './head.js'
 import { type ObjectRequest, recoverLostAnswer, shouldSendAgain } from './lost-answer.js'
 import type { ObjectAnswer, S3WritableResult } from './result.js'
 import type { StoredPart } from './stored-parts.js'
-import {
-  confirmAnswer,
-  type ExpectedObject,
-  headObject,
-  headOnce,
-  type ProvenAnswer,
-  partsProblem,
-  resultIfProven,
-} from './verify.js'
+import { type AnswerWithETag, confirmAnswer, type ExpectedObject, partsProblem, resultIfProven } from './verify.js'
 
 /** How long HeadObject may take in `isObjectMadeOf`, in ms. */
 const COMPARISON_LIMIT = 30_000
@@ -47,22 +40,30 @@ export interface FullUpload {
   parts: StoredPart[]
   /** The bytes of all parts. */
   full: SizeAndCrc
-  /** The bytes that were written to this stream: those of the parts after the first `skippedParts`. */
+  /** The bytes that were written to this stream: those of the parts after the first `partsBeforePoint`. */
   streamed: SizeAndCrc
   /** How many parts, from the first on, an earlier stream stored and this one did not read again. */
-  skippedParts: number
+  partsBeforePoint: number
   /** Whether to leave the parts if the object is not made. */
   leaveParts: boolean
   isAborted: () => boolean
 }
 
-/** Makes the object of its parts, and checks that S3 made it of the bytes that were written. */
+/**
+ * Publishes an upload whose parts are all stored. `Upload.end` (upload.ts) has checked the length and the caller's
+ * checksums, waited for all parts, and awaited `beforeComplete`.
+ *
+ * 1. The list of parts has no gap, and its CRC-32 is that of the bytes written (verify.ts).
+ * 2. Send CompleteMultipartUpload.
+ * 3. Verify its answer (verify.ts).
+ * 4. If there was no answer, find out what S3 did (lost-answer.ts).
+ */
 export async function completeUpload(
   requests: Requests,
-  { UploadId, parts, full, streamed, skippedParts, leaveParts, isAborted }: FullUpload,
+  { UploadId, parts, full, streamed, partsBeforePoint, leaveParts, isAborted }: FullUpload,
   signal: AbortSignal,
 ): Promise<S3WritableResult> {
-  const problem = partsProblem(parts, streamed, skippedParts)
+  const problem = partsProblem(parts, streamed, partsBeforePoint)
   if (problem !== undefined) throw requests.error('ERR_S3_INTEGRITY', problem, { UploadId })
   const { createdAt } = requests
   const expected: ExpectedObject = {
@@ -94,7 +95,7 @@ async function completeOrRecover(
   request: ObjectRequest,
   attempts: Attempt[],
   send: () => Promise<ObjectAnswer>,
-): Promise<ProvenAnswer> {
+): Promise<AnswerWithETag> {
   let answer: ObjectAnswer
   try {
     answer = await send()

@@ -4,15 +4,9 @@ import type { S3WritableError } from '../errors/s3-writable-error.js'
 import { type Attempt, hasBegunAnswer, wasNotCarriedOut } from '../requests/answer.js'
 import type { Requests } from '../requests/requests.js'
 import { FIRST_PAUSE, nextPause } from '../requests/retry.js'
+import { type HeadResult, headObject } from './head.js'
 import { findRemainder, removeUpload } from './remove-upload.js'
-import {
-  type ExpectedObject,
-  type HeadResult,
-  headObject,
-  isSameObject,
-  type ProvenAnswer,
-  resultIfProven,
-} from './verify.js'
+import { type AnswerWithETag, type ExpectedObject, isSameObject, resultIfProven } from './verify.js'
 
 /** The request that makes the object, and what it should make. */
 export interface ObjectRequest {
@@ -57,10 +51,10 @@ export async function recoverLostAnswer(
   request: ObjectRequest,
   attempts: readonly Attempt[],
   failure: unknown,
-): Promise<ProvenAnswer> {
+): Promise<AnswerWithETag> {
   const { UploadId, expected } = request
   // 1.
-  if (wasRefused(requests, UploadId, attempts, failure)) throw failure
+  if (isCertainlyNotMade(requests, UploadId, attempts, failure)) throw failure
   // 2. to 4.
   const found =
     UploadId === undefined
@@ -76,7 +70,7 @@ export async function recoverLostAnswer(
 }
 
 /** Whether it is certain that no attempt made the object. */
-function wasRefused(
+function isCertainlyNotMade(
   requests: Requests,
   UploadId: string | undefined,
   attempts: readonly Attempt[],

@@ -45,7 +45,7 @@ export class Progress {
   /**
    * A function that every attempt at one part calls with the number of bytes that it has passed to the network so far.
    */
-  part(): (taken: number) => void {
+  countPart(): (taken: number) => void {
     let highest = 0
     return (taken) => {
       if (taken <= highest) return

@@ -3,7 +3,7 @@ import { checksumIn, checksumProblem } from '../checksums/compare.js'
 import { combineAll, crc32Base64, type SizeAndCrc } from '../checksums/crc32.js'
 import { hasOpaqueETag, md5OfETag } from '../checksums/etag.js'
 import { hashInTurns } from '../checksums/hash.js'
-import type { DeclaredChecksums } from '../options/parameters.js'
+import type { DeclaredChecksums } from '../options/checksums.js'
 import type { Part } from '../parts/cutter.js'
 import type { SizeOfPart } from '../parts/sizes.js'
 import type { BodyToSend, Requests } from '../requests/requests.js'
@@ -30,7 +30,7 @@ export interface StoredUpload {
   /** The stored parts by PartNumber. */
   parts: ReadonlyMap<number, StoredPart>
   /** With a resume point: the number of parts before it. The bytes of these parts are not written to the stream. */
-  skippedParts: number
+  partsBeforePoint: number
 }
 
 /** Whether S3 holds exactly these bytes: the same size, and the same CRC-32, or an ETag that is their MD5. */
@@ -75,7 +75,7 @@ export class StoredParts {
   readonly list: StoredPart[] = []
   #earlier: ReadonlyMap<number, StoredPart> = new Map()
   /** The size, CRC-32 and number of the parts before the resume point. */
-  skipped: SizeAndCrc & { parts: number } = { crc: 0, size: 0, parts: 0 }
+  beforePoint: SizeAndCrc & { parts: number } = { crc: 0, size: 0, parts: 0 }
 
   /** `signal` cancels the requests. */
   constructor(requests: Requests, progress: Progress, signal: AbortSignal) {
@@ -85,11 +85,11 @@ export class StoredParts {
   }
 
   /** Continues an earlier upload. To be called before the first `store`. */
-  resume({ parts, skippedParts }: StoredUpload): void {
+  resume({ parts, partsBeforePoint }: StoredUpload): void {
     this.#earlier = parts
-    for (let n = 1; n <= skippedParts; n++) this.list.push(parts.get(n) as StoredPart)
-    this.skipped = { ...combineAll(this.list), parts: skippedParts }
-    this.#progress.skip(this.skipped.size, skippedParts)
+    for (let n = 1; n <= partsBeforePoint; n++) this.list.push(parts.get(n) as StoredPart)
+    this.beforePoint = { ...combineAll(this.list), parts: partsBeforePoint }
+    this.#progress.skip(this.beforePoint.size, partsBeforePoint)
   }
 
   /** Sends the part, unless an earlier stream has stored the same bytes. */
@@ -105,18 +105,18 @@ export class StoredParts {
   }
 
   /** A body whose attempts are counted in the progress. */
-  counted(body: Buffer, crc: number, signal: AbortSignal): BodyToSend {
-    return { body, crc, signal, onSent: this.#progress.part() }
+  withProgress(body: Buffer, crc: number, signal: AbortSignal): BodyToSend {
+    return { body, crc, signal, onSent: this.#progress.countPart() }
   }
 
-  acknowledged({ body, onSent }: BodyToSend): void {
+  countAcknowledged({ body, onSent }: BodyToSend): void {
     onSent(body.length)
     this.#progress.stored(body.length)
   }
 
   async #send(UploadId: string, part: Part): Promise<StoredPart> {
     const { PartNumber, body, crc } = part
-    const counted = this.counted(body, crc, this.#signal)
+    const counted = this.withProgress(body, crc, this.#signal)
     const answer = await this.#requests.uploadPart(UploadId, PartNumber, counted)
     const { Bucket } = this.#requests.target
     const stored = partFromAnswer(part, answer, await this.#requests.declared(), Bucket)
@@ -124,7 +124,7 @@ export class StoredParts {
       const context = { UploadId, PartNumber, operation: 'UploadPart' }
       throw this.#requests.error('ERR_S3_INTEGRITY', `part ${PartNumber} could not be verified: ${stored}`, context)
     }
-    this.acknowledged(counted)
+    this.countAcknowledged(counted)
     return stored
   }
 }

@@ -66,16 +66,16 @@ export class Upload implements WriteTarget {
 
   /** Continues an upload that an earlier stream began. To be called before the first `write`. */
   resume(stored: StoredUpload): void {
-    const { UploadId, createdAt, declared, sizeOfPart, skippedParts } = stored
+    const { UploadId, createdAt, declared, sizeOfPart, partsBeforePoint } = stored
     this.#requests.resume(declared, createdAt)
     this.#parts.resume(stored)
-    this.#cutter = this.#newCutter(sizeOfPart, skippedParts + 1)
+    this.#cutter = this.#newCutter(sizeOfPart, partsBeforePoint + 1)
     this.#open(UploadId)
   }
 
   write(chunk: Uint8Array): number {
     this.#throwIfAborting()
-    this.#checkLength(this.#parts.skipped.size + this.#cutter.size + chunk.length, false)
+    this.#checkLength(this.#parts.beforePoint.size + this.#cutter.size + chunk.length, false)
     let taken: number
     try {
       taken = this.#cutter.take(chunk)
@@ -90,8 +90,9 @@ export class Upload implements WriteTarget {
 
   writeText(text: string, encoding: BufferEncoding): number | undefined {
     this.#throwIfAborting()
-    const { ContentLength, maxSize = ContentLength } = this.#options
-    if (maxSize !== undefined || this.#digest.needsBytes) return undefined
+    const { ContentLength, maxSize } = this.#options
+    // `write` compares the bytes with these limits, and hashes them.
+    if (ContentLength !== undefined || maxSize !== undefined || this.#digest.needsBytes) return undefined
     return this.#cutter.takeText(text, encoding)
   }
 
@@ -106,7 +107,7 @@ export class Upload implements WriteTarget {
   async end(): Promise<S3WritableResult> {
     const { crc, size } = this.#cutter
     const streamed = { crc, size }
-    const full = combineAll([this.#parts.skipped, streamed])
+    const full = combineAll([this.#parts.beforePoint, streamed])
     this.#checkLength(full.size, true)
     const problem = this.#digest.problem(full.crc)
     if (problem !== undefined) throw this.#requests.error('ERR_S3_INTEGRITY', problem, { UploadId: this.UploadId })
@@ -181,7 +182,7 @@ export class Upload implements WriteTarget {
 
   async #store(part: Part): Promise<void> {
     try {
-      await this.#parts.store(await this.#created(), part)
+      await this.#parts.store(await this.#whenCreated(), part)
       part.release()
       this.#waiting?.resolve()
     } catch (error) {
@@ -191,7 +192,7 @@ export class Upload implements WriteTarget {
   }
 
   /** The UploadId, once S3 has returned it. */
-  async #created(): Promise<string> {
+  async #whenCreated(): Promise<string> {
     const state = this.#state
     if (state.at === 'creating') return await state.created
     this.#throwIfAborting()
@@ -201,17 +202,17 @@ export class Upload implements WriteTarget {
   async #put(last: Part | undefined): Promise<S3WritableResult> {
     const { body, crc } = last ?? { body: EMPTY_BUFFER, crc: 0 }
     await this.#beforeComplete(body.length, 1)
-    const counted = this.#parts.counted(body, crc, this.#cancelAnswers.signal)
+    const counted = this.#parts.withProgress(body, crc, this.#cancelAnswers.signal)
     const result = await this.#completing(undefined, putObject(this.#requests, counted, this.#isAborted))
-    this.#parts.acknowledged(counted)
+    this.#parts.countAcknowledged(counted)
     return result
   }
 
   async #complete(last: Part | undefined, streamed: SizeAndCrc, full: SizeAndCrc): Promise<S3WritableResult> {
     if (last !== undefined || full.size === 0) this.#send(last ?? EMPTY_PART)
     await this.#queue.onIdle()
-    const UploadId = await this.#created()
-    const { list: parts, skipped } = this.#parts
+    const UploadId = await this.#whenCreated()
+    const { list: parts, beforePoint } = this.#parts
     await this.#beforeComplete(full.size, parts.length)
     const { leavePartsOnError: leaveParts } = this.#options
     const upload = {
@@ -219,7 +220,7 @@ export class Upload implements WriteTarget {
       parts,
       full,
       streamed,
-      skippedParts: skipped.parts,
+      partsBeforePoint: beforePoint.parts,
       leaveParts,
       isAborted: this.#isAborted,
     }

@@ -2,11 +2,9 @@ import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3'
 import { checksumIn, checksumProblem, type ExpectedChecksums } from '../checksums/compare.js'
 import { combineAll, crc32Base64, type SizeAndCrc } from '../checksums/crc32.js'
 import { hasOpaqueETag, unquoted } from '../checksums/etag.js'
-import { answeredStatus, isRefused } from '../errors/causes.js'
-import type { Params } from '../options/parameters.js'
-import type { Attempt, Clock } from '../requests/answer.js'
+import type { Clock } from '../requests/answer.js'
 import type { Requests } from '../requests/requests.js'
-import { retryUntil } from '../requests/retry.js'
+import { type HeadResult, headObject } from './head.js'
 import type { ObjectAnswer } from './result.js'
 import type { StoredPart } from './stored-parts.js'
 
@@ -24,15 +22,8 @@ export interface ExpectedObject {
   previous?: HeadResult | undefined
 }
 
-/** HeadObject's outcome: the object, `not found` (HTTP 404), `refused` (another final error of S3), `unknown` (no answer). */
-export type HeadResult =
-  | { head: HeadObjectCommandOutput; clock: Clock | undefined }
-  | 'not found'
-  | 'refused'
-  | 'unknown'
-
 /** The answer to the request that makes the object, with an ETag. */
-export type ProvenAnswer = ObjectAnswer & { ETag: string }
+export type AnswerWithETag = ObjectAnswer & { ETag: string }
 
 /** How long HeadObject may take to replace an answer without an ETag, in ms. */
 const PROOF_LIMIT = 30_000
@@ -45,40 +36,18 @@ const SHARED =
 
 /**
  * Why the parts must not become an object; undefined if they may. They must be 1 to N without a gap, and those after the
- * `skipped` parts of an earlier stream must hold exactly the bytes that were written.
+ * `beforePoint` parts, which a resume point skips, must hold exactly the bytes that were written.
  */
-export function partsProblem(parts: StoredPart[], streamed: SizeAndCrc, skipped = 0): string | undefined {
+export function partsProblem(parts: StoredPart[], streamed: SizeAndCrc, beforePoint = 0): string | undefined {
   for (const [index, part] of parts.entries()) {
     if (part?.listed.PartNumber !== index + 1) return `part ${index + 1} of ${parts.length} is missing`
   }
-  const sent = combineAll(parts.slice(skipped))
+  const sent = combineAll(parts.slice(beforePoint))
   if (sent.crc === streamed.crc && sent.size === streamed.size) return undefined
   const [ours, theirs] = [sent, streamed].map(
     ({ crc, size }) => `${size} bytes with CRC-32 ${crc32Base64(crc as number)}`,
   )
   return `the parts hold ${ours}, but ${theirs} were written to the stream`
-}
-
-/** Asks HeadObject until there is an answer. */
-export async function headObject(requests: Requests, limit: AbortSignal, params?: Params): Promise<HeadResult> {
-  const attempts: Attempt[] = []
-  return await headResult(attempts, () => retryUntil(limit, () => requests.head(limit, params, attempts)))
-}
-
-/** Asks HeadObject once, with the client's own retries. */
-export async function headOnce(requests: Requests, signal: AbortSignal): Promise<HeadResult> {
-  const attempts: Attempt[] = []
-  return await headResult(attempts, () => requests.head(signal, {}, attempts))
-}
-
-async function headResult(attempts: Attempt[], send: () => Promise<HeadObjectCommandOutput>): Promise<HeadResult> {
-  try {
-    const head = await send()
-    return { head, clock: attempts.at(-1)?.clock }
-  } catch (error) {
-    if (!isRefused(error)) return 'unknown'
-    return answeredStatus(error) === 404 ? 'not found' : 'refused'
-  }
 }
 
 /**
@@ -101,7 +70,7 @@ export async function confirmAnswer(
     parts = 1,
   }: { operation: string; UploadId?: string; expected: ExpectedObject; parts?: number },
   answer: ObjectAnswer,
-): Promise<ProvenAnswer> {
+): Promise<AnswerWithETag> {
   const fail = (why: string): Error => requests.error('ERR_S3_INTEGRITY', why, { operation, UploadId })
   const mismatch = (why: string): Error =>
     fail(`the object that ${operation} made is not the one that was sent: ${why}`)
@@ -112,7 +81,7 @@ export async function confirmAnswer(
   const { ETag, VersionId } = answer
   if (ETag) {
     const confirmed = { ...answer, ETag }
-    if (UploadId === undefined || hasOurETag(confirmed, requests, expected) || hasOurChecksum(answer, expected)) {
+    if (UploadId === undefined || mayHaveOurETag(confirmed, requests, expected) || hasOurChecksum(answer, expected)) {
       return confirmed
     }
   }
@@ -142,7 +111,7 @@ export async function confirmAnswer(
 }
 
 /** What the answer to PutObject or Complete would have been, if HeadObject proves that the object is ours; else undefined. */
-export function resultIfProven(found: HeadResult, expected: ExpectedObject): ProvenAnswer | undefined {
+export function resultIfProven(found: HeadResult, expected: ExpectedObject): AnswerWithETag | undefined {
   if (typeof found !== 'object' || contradiction(found.head, expected) !== undefined || !mayBeOurs(found, expected))
     return undefined
   const { head } = found
@@ -155,7 +124,7 @@ export function resultIfProven(found: HeadResult, expected: ExpectedObject): Pro
 }
 
 /** Whether the ETag is the expected one, or nothing is known about the expected one, as under SSE-KMS or SSE-C. */
-function hasOurETag(answer: ProvenAnswer, requests: Requests, { ETag }: ExpectedObject): boolean {
+function mayHaveOurETag(answer: AnswerWithETag, requests: Requests, { ETag }: ExpectedObject): boolean {
   const expected = hasOpaqueETag(answer, requests.target.Bucket) ? undefined : ETag()
   return expected === undefined || expected === unquoted(answer.ETag)
 }

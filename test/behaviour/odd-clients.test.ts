@@ -159,7 +159,7 @@ t.test('an error of another realm is told as one of ours, and nothing else of it
     [runInNewContext('Object.assign(new Error("No"), { headers: { authorization: "secret" } })'), 'Error: No'],
     [{ message: 'No', headers: { authorization: 'secret' } }, 'an instance of Object'],
     [Object.assign(Object.create(null), { authorization: 'secret' }), 'an instance of Object'],
-    ['authorization: secret', "'authorization: [left out]'"],
+    ['authorization: secret', "'authorization: [redacted]'"],
     [null, 'null'],
     [7, '7'],
   ]

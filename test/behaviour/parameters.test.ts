@@ -153,14 +153,14 @@ t.test('each operation gets the parameters that it takes', async (t) => {
   const always = ['Bucket', 'ExpectedBucketOwner', 'Key', 'RequestPayer']
   const key = ['SSECustomerAlgorithm', 'SSECustomerKey', 'SSECustomerKeyMD5']
   const expected: Record<Operation, string[]> = {
-    put: Object.keys(all).filter((name) => name !== 'ChecksumType'),
-    create: [...always, ...key, 'ACL', 'ChecksumType', 'ContentType', 'SomethingNew'],
-    part: [...always, ...key],
-    complete: [...always, ...key, 'IfNoneMatch', 'ChecksumCRC64NVME'],
-    abort: always,
-    list: [...always, ...key],
-    head: [...always, ...key],
-    uploads: always.filter((name) => name !== 'Key'),
+    PutObject: Object.keys(all).filter((name) => name !== 'ChecksumType'),
+    CreateMultipartUpload: [...always, ...key, 'ACL', 'ChecksumType', 'ContentType', 'SomethingNew'],
+    UploadPart: [...always, ...key],
+    CompleteMultipartUpload: [...always, ...key, 'IfNoneMatch', 'ChecksumCRC64NVME'],
+    AbortMultipartUpload: always,
+    ListParts: [...always, ...key],
+    HeadObject: [...always, ...key],
+    ListMultipartUploads: always.filter((name) => name !== 'Key'),
   }
   for (const [operation, takes] of Object.entries(expected)) {
     t.strictSame(Object.keys(paramsFor(operation as Operation, all)).sort(), [...takes].sort(), operation)

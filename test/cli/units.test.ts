@@ -17,7 +17,7 @@ import {
   formatUpload,
   isUploadNotFound,
   ownerName,
-  wasInitiatedBy,
+  wasInitiatedAtOrBefore,
 } from '../../lib/cli/unfinished-uploads.js'
 import { isCreateOnly } from '../../lib/options/parameters.js'
 
@@ -155,9 +155,9 @@ t.test('if checksums may be the reason, the advice disables them', async (t) => 
 })
 
 t.test('the age and owner of an upload are printed if the server reports them', async (t) => {
-  t.ok(wasInitiatedBy({ Initiated: new Date(1) }, 1))
-  t.notOk(wasInitiatedBy({ Initiated: new Date(2) }, 1))
-  t.notOk(wasInitiatedBy({ Initiated: undefined }, 1))
+  t.ok(wasInitiatedAtOrBefore({ Initiated: new Date(1) }, 1))
+  t.notOk(wasInitiatedAtOrBefore({ Initiated: new Date(2) }, 1))
+  t.notOk(wasInitiatedAtOrBefore({ Initiated: undefined }, 1))
   t.same([{}, { Owner: { ID: 'id' } }, { Owner: { ID: 'id', DisplayName: 'me' } }].map(ownerName), ['-', 'id', 'me'])
   t.equal(formatUpload('b', { Key: 'k', UploadId: 'u' }), 's3://b/k  u')
 })

@@ -1,11 +1,7 @@
 import t from 'tap'
 import { checkOptions } from '../../../lib/options/check.js'
-import {
-  declaredChecksums,
-  fullObjectAlgorithm,
-  isCreateOnly,
-  needsEveryByte,
-} from '../../../lib/options/parameters.js'
+import { declaredChecksums, fullObjectAlgorithm, needsEveryByte } from '../../../lib/options/checksums.js'
+import { isCreateOnly } from '../../../lib/options/parameters.js'
 
 t.test('a checksum of the full object is distinguished from parameters with similar names', async (t) => {
   t.equal(fullObjectAlgorithm('ChecksumSHA256'), 'SHA256')

@@ -13,7 +13,7 @@ t.test('S3 is never asked to make an object of parts with a gap', async (t) => {
     parts: [2, 3].map((PartNumber) => ({ listed: { PartNumber, ETag: 'e' }, crc: 0, size: 1, md5: undefined })),
     full: { crc: 0, size: 3 },
     streamed: { crc: 0, size: 3 },
-    skippedParts: 0,
+    partsBeforePoint: 0,
     leaveParts: false,
     isAborted: () => false,
   }

@@ -11,7 +11,7 @@ const source = (size: number): Readable => Readable.from(pieces(bytes(size), () 
 t.test('bytes that an attempt sends again are not counted again', async (t) => {
   const events: S3WritableProgress[] = []
   const progress = new Progress(100, (event) => events.push(event))
-  const part = progress.part()
+  const part = progress.countPart()
   part(60)
   part(20)
   t.equal(progress.sent, 60)
@@ -23,7 +23,7 @@ t.test('bytes that an attempt sends again are not counted again', async (t) => {
 t.test('between parts, progress is emitted at most ten times a second', async (t) => {
   let events = 0
   const progress = new Progress(undefined, () => events++)
-  const part = progress.part()
+  const part = progress.countPart()
   const start = performance.now()
   for (let bytes = 1; bytes <= 10_000; bytes++) part(bytes)
   t.ok(events <= 1 + (performance.now() - start) / 100)
