@@ -120,7 +120,7 @@ t.test('--trust-parts starts from the position in the file, and refuses a file t
   }
   const short = { position: 7, size: 2 * P + 6 }
   t.match(await failureOf(planResume(client, at, trust, short)), {
-    code: 1,
+    exitCode: 1,
     message: /standard input ends after 10485759 bytes, but 10485760 are stored.*without --trust-parts/,
   })
   await abortUpload({ client, ...at, UploadId })

@@ -123,8 +123,8 @@ t.test('the outcome of abort counts the uploads that were removed and those that
 t.test('any thrown value becomes a Failure with a one-line message', async (t) => {
   const failure = new Failure(3, 'so')
   t.equal(toFailure(failure), failure)
-  t.match(toFailure('text'), { code: 1, message: 'text' })
-  t.match(toFailure(Object.assign(new TypeError('wrong'), { code: 'ERR_INVALID_ARG_TYPE' })), { code: 2 })
+  t.match(toFailure('text'), { exitCode: 1, message: 'text' })
+  t.match(toFailure(Object.assign(new TypeError('wrong'), { code: 'ERR_INVALID_ARG_TYPE' })), { exitCode: 2 })
   t.equal(explain(new Error('x: Region is missing')), 'The region is missing: pass --region, or set AWS_REGION.')
   const cause = Object.assign(new Error('The difference is too large'), { name: 'RequestTimeTooSkewed' })
   t.equal(explain(new Error('PutObject failed', { cause })), "PutObject failed. This machine's clock is wrong: set it.")

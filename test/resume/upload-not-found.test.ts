@@ -59,7 +59,7 @@ t.test('resuming a completed upload is an error that says that the object has th
       t.same([stream.UploadId, stream.bytesUploaded, stream.result], [undefined, 0, undefined])
     }
     const point = await failureOf(resumePoint({ client, Bucket, Key: 'k', UploadId }))
-    t.match(point, { code: 'ERR_S3_RESUME', message: new RegExp(`An object of ${DATA.length} bytes is there`) })
+    t.match(point, { code: 'ERR_S3_RESUME', message: new RegExp(`An object of ${DATA.length} bytes exists`) })
     t.same(await stored(Bucket, 'k'), old)
     t.same(await unfinishedUploads(Bucket), [])
   }
