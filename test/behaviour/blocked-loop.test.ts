@@ -9,14 +9,14 @@ import { head, makeBucket } from '../support/store.js'
 const PROGRAM = join(import.meta.dirname, '../support/programs/upload-while-blocked.ts')
 const ONCE = { CreateMultipartUploadCommand: 1, UploadPartCommand: 3, CompleteMultipartUploadCommand: 1 }
 
-t.test('an event loop that is blocked for longer than stallTimeout makes no request stand still', async (t) => {
+t.test('no request stalls because the event loop was blocked for longer than stallTimeout', async (t) => {
   const Bucket = await makeBucket(t)
   const { stdout, stderr } = await runProgram(PROGRAM, ['blocked', Bucket], s3Env)
   t.same(JSON.parse(stdout || '{}'), ONCE, stderr)
   t.ok(await head(Bucket, 'k'))
 })
 
-t.test('nor does a process that is stopped for longer', async (t) => {
+t.test('no request stalls because the process was stopped for longer than stallTimeout', async (t) => {
   const Bucket = await makeBucket(t)
   const child = spawn(process.execPath, ['--import', 'tsx', PROGRAM, 'stopped', Bucket], { env: s3Env })
   const stderr = text(child.stderr)
@@ -27,7 +27,7 @@ t.test('nor does a process that is stopped for longer', async (t) => {
       continue
     }
     child.kill('SIGSTOP')
-    // Twice stallTimeout, during which S3 answers.
+    // Twice the stallTimeout, during which S3 answers.
     setTimeout(() => child.kill('SIGCONT'), 2000)
   }
   t.same(JSON.parse(said || '{}'), ONCE, await stderr)

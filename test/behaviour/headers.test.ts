@@ -11,8 +11,8 @@ const SIZES = { small: KiB, large: 12 * MiB }
 const HEADER = 'printable ASCII, because it is sent in an HTTP header; for other characters,'
 
 /**
- * What a header cannot carry. Sent nevertheless, S3 reads é differently from how it was signed, and says that the secret key
- * is wrong; Node refuses 日 and a line's end, but only when the stream has come to the request that carries them.
+ * Values that an HTTP header cannot carry. If é is sent, S3 decodes it differently from how it was signed and answers that
+ * the secret key is wrong. Node refuses 日 and line breaks, but only when the stream sends the request.
  */
 const REFUSED: [params: object, code: string, message: string][] = [
   [
@@ -56,36 +56,42 @@ const REFUSED: [params: object, code: string, message: string][] = [
   [{ SomethingNew: 'é' }, VALUE, 'The "SomethingNew" option'],
 ]
 
-t.test('what an HTTP header cannot carry is refused by name, before anything is sent', async (t) => {
-  const proxy = await faultProxy(t)
-  const client = s3Client(t, { endpoint: proxy.url })
-  for (const [params, code, message] of REFUSED) {
-    for (const [Key, size] of Object.entries(SIZES)) {
-      const run = async () => pipeline(zeros(size), s3Writable({ client, Bucket: 'b', Key, ...params }))
-      const error = await run().then(
-        () => new Error('it should have failed'),
-        (error: Error) => error,
-      )
-      t.equal((error as Error & { code?: string }).code, code, JSON.stringify(params))
-      t.ok(error.message.includes(message), error.message)
+t.test(
+  'a value that an HTTP header cannot carry is refused, with the name of the parameter, before any request',
+  async (t) => {
+    const proxy = await faultProxy(t)
+    const client = s3Client(t, { endpoint: proxy.url })
+    for (const [params, code, message] of REFUSED) {
+      for (const [Key, size] of Object.entries(SIZES)) {
+        const run = async () => pipeline(zeros(size), s3Writable({ client, Bucket: 'b', Key, ...params }))
+        const error = await run().then(
+          () => new Error('it should have failed'),
+          (error: Error) => error,
+        )
+        t.equal((error as Error & { code?: string }).code, code, JSON.stringify(params))
+        t.ok(error.message.includes(message), error.message)
+      }
     }
-  }
-  t.same(proxy.seen, [])
-})
+    t.same(proxy.seen, [])
+  },
+)
 
-t.test('what a header can carry is kept at every size, and a key may be of any characters', async (t) => {
-  const client = s3Client(t)
-  const Bucket = await makeBucket(t)
-  const printable = String.fromCharCode(...Array.from({ length: 0x7f - 0x21 }, (_, i) => 0x21 + i))
-  const kept = {
-    Metadata: { title: encodeURIComponent('日本'), "!#$%&'*+-.^_`|~09az": `${printable}\t${printable} .` },
-    ContentDisposition: "attachment; filename*=UTF-8''r%C3%A9sum%C3%A9.pdf",
-  }
-  for (const [size, length] of Object.entries(SIZES)) {
-    const Key = `${size}: é, 日本`
-    await pipeline(zeros(length), s3Writable({ client, Bucket, Key, ...kept, ContentType: null } as never))
-    const { Metadata, ContentDisposition, ContentType } = (await head(Bucket, Key)) ?? {}
-    t.same({ Metadata, ContentDisposition }, kept)
-    t.equal(ContentType, 'application/octet-stream', 'null is as if it were left out')
-  }
-})
+t.test(
+  'values that a header can carry are stored for objects of every size, and a key may have any characters',
+  async (t) => {
+    const client = s3Client(t)
+    const Bucket = await makeBucket(t)
+    const printable = String.fromCharCode(...Array.from({ length: 0x7f - 0x21 }, (_, i) => 0x21 + i))
+    const kept = {
+      Metadata: { title: encodeURIComponent('日本'), "!#$%&'*+-.^_`|~09az": `${printable}\t${printable} .` },
+      ContentDisposition: "attachment; filename*=UTF-8''r%C3%A9sum%C3%A9.pdf",
+    }
+    for (const [size, length] of Object.entries(SIZES)) {
+      const Key = `${size}: é, 日本`
+      await pipeline(zeros(length), s3Writable({ client, Bucket, Key, ...kept, ContentType: null } as never))
+      const { Metadata, ContentDisposition, ContentType } = (await head(Bucket, Key)) ?? {}
+      t.same({ Metadata, ContentDisposition }, kept)
+      t.equal(ContentType, 'application/octet-stream', 'null is as if it were left out')
+    }
+  },
+)

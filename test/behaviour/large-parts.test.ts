@@ -1,4 +1,4 @@
-/** One call of a hash of Node's takes no more than 2 GiB - 1; a part may hold more. */
+/** The most bytes that one `update` of a Node hash accepts are 2 GiB - 1; a part may hold more. */
 import { createHash } from 'node:crypto'
 import { pipeline } from 'node:stream/promises'
 import t from 'tap'
@@ -10,7 +10,7 @@ import { head } from '../support/store.js'
 const LARGE = 2049 * MiB
 const source = (size: number) => zeros(size, 4 * MiB)
 
-t.test('a part over 2 GiB is signed over http, and found again where the answer has no ETag', async (t) => {
+t.test('a part over 2 GiB is signed over http, and verified by HeadObject if the answer has no ETag', async (t) => {
   const { upload, proxy, Bucket } = await scenario(t, {
     fault: ({ operation }) => (operation === 'PutObject' ? { do: 'set header', header: 'etag' } : undefined),
   })
@@ -21,7 +21,7 @@ t.test('a part over 2 GiB is signed over http, and found again where the answer 
   t.match(await head(Bucket, 'k'), { ContentLength: LARGE })
 })
 
-t.test('a part over 2 GiB has its SHA-256', async (t) => {
+t.test('a part over 2 GiB is sent with its SHA-256', async (t) => {
   const { upload, proxy, Bucket } = await scenario(t)
   const stream = upload({ partSize: LARGE, ChecksumAlgorithm: 'SHA256', unsignedPayload: true, concurrency: 1 })
   await pipeline(source(LARGE + 1), stream)
@@ -30,7 +30,7 @@ t.test('a part over 2 GiB has its SHA-256', async (t) => {
   t.match(await head(Bucket, 'k'), { ContentLength: LARGE + 1 })
 })
 
-t.test('a hash at once of more than 2 GiB is that of all of it', async (t) => {
+t.test('a synchronous hash of more than 2 GiB covers every byte', async (t) => {
   const bytes = Buffer.alloc(LARGE)
   const expected = createHash('sha1')
   for (let at = 0; at < LARGE; at += MiB) expected.update(bytes.subarray(at, at + MiB))

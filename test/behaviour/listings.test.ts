@@ -13,7 +13,7 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   return found
 }
 
-/** Every page promises more, after these markers in turn. */
+/** Every page says that more follow, after these markers in turn. */
 async function endless(t: Test, markers: (string | number)[]): Promise<SmallStore> {
   const next = ({ seen, query }: StoreRequest): string | number | undefined => {
     const [been] = [...query]
@@ -37,7 +37,7 @@ async function endless(t: Test, markers: (string | number)[]): Promise<SmallStor
   })
 }
 
-t.test('a listing whose marker has been there before ends with an error that names the store’s fault', async (t) => {
+t.test('a listing that returns to an earlier marker ends with an error that names the store’s fault', async (t) => {
   const fault = {
     code: 'ERR_S3_REQUEST',
     message: /the listing would never end: a page of List\w+ says that the next one begins at/,
@@ -56,10 +56,10 @@ t.test('a listing whose marker has been there before ends with an error that nam
   }
 })
 
-t.test('keys that XML cannot carry are listed as they are, and their uploads are removed', async (t) => {
+t.test('keys that XML cannot represent are listed unchanged, and their uploads are removed', async (t) => {
   const client = s3Client(t)
   const Bucket = await makeBucket(t)
-  // versitygw keeps objects as files, whose names it takes from XML.
+  // versitygw stores objects as files, whose names it reads from XML.
   const keys = isMinio ? ['a\u0001b', 'a b+c%20d', 'ü/\u{1F600}&<>"\''] : ['a b+c%20d', 'ü/\u{1F600}&<>"\'']
   for (const Key of keys) await client.send(new CreateMultipartUploadCommand({ Bucket, Key }))
   const found = await all(listUploads({ client, Bucket }))
@@ -67,24 +67,27 @@ t.test('keys that XML cannot carry are listed as they are, and their uploads are
   for (const { Key, UploadId } of found) t.equal(await abortUpload({ client, Bucket, Key, UploadId }), true)
 })
 
-t.test('a store that does not know the encoding, or gets it wrong, is taken at its word', async (t) => {
-  for (const [encoding, key] of [
-    ['', 'a%20b'],
-    ['<EncodingType>url</EncodingType>', '100%'],
-  ]) {
-    const { client } = await smallStore(t, {
-      ListMultipartUploads: ({ response }) =>
-        xml(
-          response,
-          200,
-          `<ListMultipartUploadsResult>${encoding}<Upload><Key>${key}</Key><UploadId>u1</UploadId></Upload><Upload/></ListMultipartUploadsResult>`,
-        ),
-    })
-    t.match(await all(listUploads({ client, Bucket: 'b' })), [{ Key: key }])
-  }
-})
+t.test(
+  'the keys of a store that ignores the encoding, or encodes wrongly, are used as the store lists them',
+  async (t) => {
+    for (const [encoding, key] of [
+      ['', 'a%20b'],
+      ['<EncodingType>url</EncodingType>', '100%'],
+    ]) {
+      const { client } = await smallStore(t, {
+        ListMultipartUploads: ({ response }) =>
+          xml(
+            response,
+            200,
+            `<ListMultipartUploadsResult>${encoding}<Upload><Key>${key}</Key><UploadId>u1</UploadId></Upload><Upload/></ListMultipartUploadsResult>`,
+          ),
+      })
+      t.match(await all(listUploads({ client, Bucket: 'b' })), [{ Key: key }])
+    }
+  },
+)
 
-t.test('a stream that looks for its upload is closed, though the credentials never come', async (t) => {
+t.test('a stream that searches for its upload can be destroyed while the credentials are pending', async (t) => {
   const credentials = (): Promise<never> => new Promise(() => {})
   for (const resume of [true, { UploadId: 'u1' }] as const) {
     const { client } = await smallStore(t, {}, { credentials })
@@ -96,22 +99,25 @@ t.test('a stream that looks for its upload is closed, though the credentials nev
   }
 })
 
-t.test('so is one that cannot find out whose an upload is', async (t) => {
-  const { client } = await smallStore(t, {
-    ListMultipartUploads: ({ response }) => {
-      xml(
-        response,
-        200,
-        '<ListMultipartUploadsResult><Upload><Key>k</Key><UploadId>u1</UploadId><Initiator><ID>arn:aws:iam::123456789012:user/u</ID></Initiator></Upload></ListMultipartUploadsResult>',
-      )
-    },
-  })
-  const error = new Error('enough')
-  const credentials = (): Promise<never> => {
-    setImmediate(() => upload.destroy(error))
-    return new Promise(() => {})
-  }
-  const config = { ...client.config, credentials }
-  const upload = s3Writable({ client: { send: client.send.bind(client), config }, ...place, resume: true })
-  t.equal(await failureOf(upload.done()), error)
-})
+t.test(
+  'a stream that determines the owner of an upload can be destroyed while the credentials are pending',
+  async (t) => {
+    const { client } = await smallStore(t, {
+      ListMultipartUploads: ({ response }) => {
+        xml(
+          response,
+          200,
+          '<ListMultipartUploadsResult><Upload><Key>k</Key><UploadId>u1</UploadId><Initiator><ID>arn:aws:iam::123456789012:user/u</ID></Initiator></Upload></ListMultipartUploadsResult>',
+        )
+      },
+    })
+    const error = new Error('enough')
+    const credentials = (): Promise<never> => {
+      setImmediate(() => upload.destroy(error))
+      return new Promise(() => {})
+    }
+    const config = { ...client.config, credentials }
+    const upload = s3Writable({ client: { send: client.send.bind(client), config }, ...place, resume: true })
+    t.equal(await failureOf(upload.done()), error)
+  },
+)

@@ -12,12 +12,12 @@ import type { RecordedRequest } from '../support/recorded-request.js'
 import { runProgram, s3Env } from '../support/run-program.js'
 import { head, makeBucket, s3Client } from '../support/store.js'
 
-/** What S3 and a Buffer take. */
+/** The largest part that S3 and a Buffer can hold. */
 const MAX_PART_SIZE = Math.min(5 * 1024 * MiB, constants.MAX_LENGTH)
 const PROGRAM = join(import.meta.dirname, '../support/programs/upload-gib.ts')
 const partSize = 8 * MiB
 const concurrency = 4
-/** The design's: what is filling and what is on its way, and what the stream queues. */
+/** The documented bound: the part being filled, the parts in flight, and the stream's own queue. */
 const BOUND = partSize * (concurrency + 1) + 64 * KiB
 
 for (const tls of [false, true]) {
@@ -43,7 +43,7 @@ for (const tls of [false, true]) {
   )
 }
 
-t.test('parts that grow take the memory of two of them, and no more', { timeout: 300_000 }, async (t) => {
+t.test('growing parts take the memory of two parts at most', { timeout: 300_000 }, async (t) => {
   const proxy = await faultProxy(t, { bytesPerSecond: 20 * MiB })
   const Bucket = await makeBucket(t)
   const maxParts = 9
@@ -86,30 +86,30 @@ const on =
     seen.operation === operation ? fault : undefined
 const internal: Fault = { do: 'answer', status: 500, body: '<Error><Code>InternalError</Code></Error>' }
 const refused = on('CompleteMultipartUpload', denied)
-/** The answer of Complete came over a connection that a part of the next upload stood still on. */
+/** Complete's answer arrives over a connection on which a part of the next upload stalls. */
 const repeated =
   (fault: Fault): Faulty =>
   (seen) =>
     seen.operation === 'UploadPart' && seen.attempt === 1 ? fault : refused(seen)
 
-/** What goes wrong, in an upload of three parts or of so many bytes. */
+/** A fault, and the size of the upload in bytes; three parts by default. */
 const FAULTS: [string, Faulty, number?][] = [
   ['Create is refused', on('CreateMultipartUpload', denied)],
   ['a part is refused', on('UploadPart', denied)],
   ['a part is refused before it has all been sent', on('UploadPart', { ...denied, early: true })],
-  ['every part is broken off', on('UploadPart', { do: 'reset', after: MiB })],
-  ['every part fails in the store', on('UploadPart', internal)],
-  ['every part stands still', on('UploadPart', { do: 'ignore' })],
+  ['the connection of every part breaks', on('UploadPart', { do: 'reset', after: MiB })],
+  ['the store fails every part', on('UploadPart', internal)],
+  ['every part stalls', on('UploadPart', { do: 'ignore' })],
   ['Complete is refused', refused],
-  ['each part is read, stands still and is sent again, and Complete is refused', repeated({ do: 'swallow' })],
+  ['each part is received, stalls and is sent again, and Complete is refused', repeated({ do: 'swallow' })],
   ['each part is not read, is sent again, and Complete is refused', repeated({ do: 'ignore' })],
   ['each part is stored, not answered and sent again, and Complete is refused', repeated({ do: 'swallow answer' })],
   ['PutObject is refused', on('PutObject', denied), P],
-  ['PutObject stands still', on('PutObject', { do: 'ignore' }), P],
+  ['PutObject stalls', on('PutObject', { do: 'ignore' }), P],
 ]
 
 for (const [what, fault, size = 3 * P] of FAULTS) {
-  t.test(`where ${what}, neither the stream nor its error holds a part's memory`, async (t) => {
+  t.test(`if ${what}, neither the stream nor its error keeps a part's memory alive`, async (t) => {
     const proxy = await faultProxy(t, { fault })
     const client = s3Client(t, { endpoint: proxy.url, maxAttempts: 2 })
     const Bucket = await makeBucket(t)
@@ -119,7 +119,7 @@ for (const [what, fault, size = 3 * P] of FAULTS) {
       const upload = s3Writable({ client, Bucket, Key: 'k', partSize: P, stallTimeout: 500 })
       kept.push(upload, await failureOf(pipeline(zeros(size), upload)))
     }
-    // A connection that is kept for the next request holds the last one.
+    // An idle connection keeps its last request alive.
     client.destroy()
     const more = await heldBytesSince(before, P)
     t.ok(more < P, `${Math.round(more / KiB)} KiB are held`)
@@ -127,7 +127,7 @@ for (const [what, fault, size = 3 * P] of FAULTS) {
   })
 }
 
-t.test('where the parts run out, the stream fails, and its error holds no part', async (t) => {
+t.test('if no more parts are allowed, the stream fails, and its error keeps no part alive', async (t) => {
   const client = s3Client(t)
   const Bucket = await makeBucket(t)
   const before = await heldBytes()

@@ -26,7 +26,7 @@ interface HttpRequest {
 const place = { Bucket: 'b', Key: 'k', partSize: P }
 const SIZES = { PutObject: bytes(KiB), CreateMultipartUpload: bytes(P + 1) }
 
-t.test('what was sent can be read from each command afterwards, the body aside', async (t) => {
+t.test('the input of each command can be read after it was sent, except for its body', async (t) => {
   const { client, Bucket, upload } = await scenario(t)
   const commands: { input: Record<string, unknown> }[] = []
   const { send } = client
@@ -49,7 +49,7 @@ t.test('what was sent can be read from each command afterwards, the body aside',
   ])
 })
 
-t.test('a client that answers nothing, as a mock without answers, is told by name', async (t) => {
+t.test('the error names the operation for which a client, such as a mock, returned no answer', async (t) => {
   for (const [answer, described] of [
     [undefined, 'undefined'],
     [null, 'null'],
@@ -71,7 +71,7 @@ t.test('a client that answers nothing, as a mock without answers, is told by nam
   }
 })
 
-t.test('a mock that has no answer for HeadObject is asked once', async (t) => {
+t.test('a mock client that has no answer for HeadObject is called only once', async (t) => {
   const answers: Record<string, object> = {
     CreateMultipartUploadCommand: { UploadId: 'u' },
     UploadPartCommand: { ETag: `"${'0'.repeat(32)}"` },
@@ -88,7 +88,7 @@ t.test('a mock that has no answer for HeadObject is asked once', async (t) => {
   t.equal(asked.filter((name) => name === 'HeadObjectCommand').length, 1)
 })
 
-t.test('an error that knows of no attempts counts as one, beside those that stood still', async (t) => {
+t.test('an error without a number of attempts counts as one attempt, in addition to those that stalled', async (t) => {
   let sent = 0
   const client = {
     config: { maxAttempts: 3 },
@@ -99,7 +99,7 @@ t.test('an error that knows of no attempts counts as one, beside those that stoo
   await t.rejects(upload.done(), { code: 'ERR_S3_REQUEST', $metadata: { attempts: 2 } })
 })
 
-t.test('an error of S3 is told however its XML is written', async (t) => {
+t.test('the code of an S3 error is found in any form of XML', async (t) => {
   for (const body of [
     '<Error xmlns="x"><Code lang="en">AccessDenied</Code><Message>No</Message></Error>',
     '<s3:Error xmlns:s3="x"><s3:Code>AccessDenied</s3:Code></s3:Error>',
@@ -119,7 +119,7 @@ t.test('an error of S3 is told however its XML is written', async (t) => {
   }
 })
 
-t.test('an answer without end is broken off', async (t) => {
+t.test('an endless answer is cut off', async (t) => {
   for (const status of [200, 502]) {
     for (const operation of ['PutObject', 'CreateMultipartUpload', 'ListMultipartUploads', 'CompleteMultipartUpload']) {
       let given = 0
@@ -154,7 +154,7 @@ t.test('an answer without end is broken off', async (t) => {
   }
 })
 
-t.test('an error of another realm is told as one of ours, and nothing else of it', async (t) => {
+t.test('an error of another realm is reported without its secrets', async (t) => {
   const thrown: [unknown, string][] = [
     [runInNewContext('Object.assign(new Error("No"), { headers: { authorization: "secret" } })'), 'Error: No'],
     [{ message: 'No', headers: { authorization: 'secret' } }, 'an instance of Object'],
@@ -173,7 +173,7 @@ t.test('an error of another realm is told as one of ours, and nothing else of it
   }
 })
 
-t.test('a handler whose answers are streams of the web, or no streams, will do', async (t) => {
+t.test('a request handler may return web streams, or bodies that are no streams', async (t) => {
   const { endpoint, objects } = await smallStore(t)
   for (const read of [
     async ({ body }: Response) => body,

@@ -21,7 +21,7 @@ async function isWhole({ Bucket }: Scenario, data = DATA): Promise<void> {
   t.same(await unfinishedUploads(Bucket), [])
 }
 
-t.test('a part that is broken off twice is sent again, and the object is whole', async (t) => {
+t.test('a part whose connection breaks twice is sent again, and the object is complete', async (t) => {
   const fault = ({ PartNumber, attempt }: RecordedRequest): Fault | undefined =>
     PartNumber === 3 && attempt < 3 ? { do: 'reset', after: MiB } : undefined
   const all = await scenario(t, { fault, config: { maxAttempts: 3 } })
@@ -30,7 +30,7 @@ t.test('a part that is broken off twice is sent again, and the object is whole',
   t.equal(all.proxy.of('UploadPart').length, 7)
 })
 
-t.test('a part that is broken off every time is the error, and no object is asked for', async (t) => {
+t.test('a part whose connection always breaks fails the stream, and Complete is not sent', async (t) => {
   const { upload, fails, proxy } = await scenario(t, {
     fault: ({ PartNumber }) => (PartNumber === 3 ? { do: 'reset', after: MiB } : undefined),
   })
@@ -45,7 +45,7 @@ for (const [operation, PartNumber] of [
   ['CompleteMultipartUpload', undefined],
 ] as const) {
   const what = PartNumber === undefined ? operation : `${operation} ${PartNumber}`
-  t.test(`${what} that S3 fails every time leaves nothing`, async (t) => {
+  t.test(`${what} that fails in every attempt leaves nothing`, async (t) => {
     const { upload, fails } = await scenario(t, {
       fault: (seen) =>
         seen.operation === operation && seen.PartNumber === PartNumber ? failing(500, 'InternalError') : undefined,
@@ -58,7 +58,7 @@ for (const [operation, PartNumber] of [
   })
 }
 
-t.test('503 SlowDown on two of three requests for a part is passed, given five attempts', async (t) => {
+t.test('an upload in which two of three part requests get 503 SlowDown succeeds with five attempts', async (t) => {
   let asked = 0
   const fault = ({ operation }: RecordedRequest): Fault | undefined =>
     operation === 'UploadPart' && ++asked % 3 !== 0 ? failing(503, 'SlowDown') : undefined
@@ -69,7 +69,7 @@ t.test('503 SlowDown on two of three requests for a part is passed, given five a
 })
 
 t.test(
-  '503 SlowDown on every request for a part is the error, after as many attempts as the client makes',
+  '503 SlowDown on every request of a part fails the stream, after as many attempts as the client makes',
   async (t) => {
     const { upload, fails, proxy } = await scenario(t, {
       fault: ({ operation }) => (operation === 'UploadPart' ? failing(503, 'SlowDown') : undefined),
@@ -81,7 +81,7 @@ t.test(
   },
 )
 
-t.test('several parts that fail at once are one error and one abort', async (t) => {
+t.test('several parts that fail at the same time cause one error and one Abort', async (t) => {
   const { upload, fails, proxy } = await scenario(t, {
     fault: ({ operation }) => (operation === 'UploadPart' ? denied : undefined),
   })
@@ -89,7 +89,7 @@ t.test('several parts that fail at once are one error and one abort', async (t) 
   t.same(proxy.cleanUpOperations(), ['AbortMultipartUpload', 'ListParts'])
 })
 
-t.test('every write is called back when the first part fails and others wait their turn', async (t) => {
+t.test('every write callback is called when the first part fails while other writes are waiting', async (t) => {
   const { upload, fails } = await scenario(t, { fault: ({ PartNumber }) => (PartNumber === 1 ? denied : undefined) })
   const stream = upload({ concurrency: 1 })
   stream.on('error', () => {})
@@ -100,14 +100,14 @@ t.test('every write is called back when the first part fails and others wait the
 })
 
 t.test(
-  'a part is sent once it is whole in memory, however long its source pauses and whatever drops idle sockets',
+  'a part is sent only when all its bytes are in memory, so a pausing source does not hold a connection',
   async (t) => {
     const all = await scenario(t, { dropIdle: true, config: { maxAttempts: 3 } })
     const slow = Readable.from(
       (async function* () {
         for (const piece of pieces(DATA, () => P - 64 * KiB)) {
           yield piece
-          // Longer than the proxy leaves a connection alone.
+          // Longer than the proxy keeps an idle connection open.
           await sleep(50)
         }
       })(),
@@ -121,7 +121,7 @@ t.test(
   },
 )
 
-t.test('credentials that expire are asked of their provider again, and the upload goes on', async (t) => {
+t.test('expired credentials are requested from their provider again, and the upload continues', async (t) => {
   let given = 0
   const credentials = async (): Promise<object> => ({
     accessKeyId,
@@ -134,7 +134,7 @@ t.test('credentials that expire are asked of their provider again, and the uploa
   t.ok(given > 1, `the provider was asked ${given} times`)
 })
 
-t.test('credentials that expire and stay are an error that says so', async (t) => {
+t.test('credentials that stay expired are an error that says so', async (t) => {
   const { upload, fails } = await scenario(t, {
     fault: ({ PartNumber }) => ((PartNumber ?? 0) > 2 ? failing(400, 'ExpiredToken') : undefined),
   })
@@ -169,15 +169,18 @@ for (const [operation, trouble] of [
   ['ListParts', { do: 'reset', after: 0 }],
   ['ListParts', failing(500, 'InternalError')],
 ] as const) {
-  t.test(`${operation} that meets ${trouble.do} is tried again, also for a client that tries once`, async (t) => {
-    const { upload, fails, proxy } = await scenario(t, {
-      fault: (seen) => {
-        if (seen.PartNumber === 2) return denied
-        return seen.operation === operation && seen.attempt < 3 ? trouble : undefined
-      },
-      config: { maxAttempts: 1 },
-    })
-    await fails(pipeline(zeros(DATA.length), upload()), { name: 'AccessDenied', PartNumber: 2 })
-    t.ok(proxy.of(operation).length >= 3)
-  })
+  t.test(
+    `${operation} that meets ${trouble.do} is sent again, even with a client that makes one attempt`,
+    async (t) => {
+      const { upload, fails, proxy } = await scenario(t, {
+        fault: (seen) => {
+          if (seen.PartNumber === 2) return denied
+          return seen.operation === operation && seen.attempt < 3 ? trouble : undefined
+        },
+        config: { maxAttempts: 1 },
+      })
+      await fails(pipeline(zeros(DATA.length), upload()), { name: 'AccessDenied', PartNumber: 2 })
+      t.ok(proxy.of(operation).length >= 3)
+    },
+  )
 }

@@ -57,7 +57,7 @@ const OPERATIONS = [
 for (const [what, fault] of STILL) {
   t.test(`a request that ${what} is cancelled and sent again`, async (t) => {
     for (const [size, operation] of OPERATIONS) {
-      // Create carried out without an answer is an upload that nobody knows of.
+      // If S3 carries out Create and its answer is lost, an upload remains whose UploadId is not known.
       if (operation === 'CreateMultipartUpload' && fault.do === 'swallow answer') continue
       const part = operation === 'UploadPart' ? 2 : undefined
       const tried = await send(t, size, (seen) =>
@@ -65,7 +65,7 @@ for (const [what, fault] of STILL) {
       )
       await isWhole(t, tried, size)
       const again = tried.proxy.of(operation).filter(({ PartNumber }) => PartNumber === part)
-      // Complete is not sent again where a look shows that it was carried out.
+      // Complete is not sent again if HeadObject and ListParts show that it was carried out.
       const looks = operation === 'CompleteMultipartUpload' && fault.do === 'swallow answer'
       t.ok(looks ? again.length === 1 : again.length >= 2, operation)
       if (fault.do !== 'ignore') t.ok(again[0]?.endedAt !== undefined, 'the first attempt was broken off')
@@ -74,7 +74,7 @@ for (const [what, fault] of STILL) {
 }
 
 t.test(
-  'a request that stands still every time fails the stream, after as many attempts as the client makes',
+  'a request that stalls in every attempt fails the stream, after as many attempts as the client makes',
   async (t) => {
     for (const [size, operation] of OPERATIONS) {
       const fault = (seen: RecordedRequest): Fault | undefined =>
@@ -98,7 +98,7 @@ t.test(
   },
 )
 
-t.test('Complete that is carried out and never once answered is a success, because the object proves it', async (t) => {
+t.test('a Complete that S3 carries out and never answers is a success, because the object proves it', async (t) => {
   const tried = await send(
     t,
     'large',
@@ -110,7 +110,7 @@ t.test('Complete that is carried out and never once answered is a success, becau
   t.match(tried.upload.result, { size: SIZES.large.length, parts: 3, ETag: /-3"$/ })
 })
 
-t.test('a request that stood still and is then refused counts all of its attempts', async (t) => {
+t.test('the error of a request that stalled and was then refused counts all attempts', async (t) => {
   const { error } = await send(t, 'large', ({ operation, PartNumber, attempt }) => {
     if (operation !== 'UploadPart' || PartNumber !== 2) return undefined
     return attempt === 1 ? { do: 'swallow' } : denied
@@ -118,8 +118,8 @@ t.test('a request that stood still and is then refused counts all of its attempt
   t.match(error, { name: 'AccessDenied', PartNumber: 2, $metadata: { attempts: 2 } })
 })
 
-t.test('a slow request that moves is never cancelled', async (t) => {
-  // The system's socket buffers hold some MiB: what is not seen to move takes less than stallTimeout to leave them.
+t.test('a slow request that makes progress is never cancelled', async (t) => {
+  // The system's socket buffers hold some MiB. They empty in less than stallTimeout, so their content is no stall.
   const data = bytes(24 * MiB)
   const proxy = await faultProxy(t, {
     fault: ({ operation }) => (operation === 'UploadPart' ? { do: 'throttle', bytesPerSecond: 2 * MiB } : undefined),
@@ -135,7 +135,7 @@ t.test('a slow request that moves is never cancelled', async (t) => {
   t.ok(second)
 })
 
-t.test('a request that only waits for a socket does not stand still while another moves', async (t) => {
+t.test('a request that waits for a socket does not stall while another request makes progress', async (t) => {
   const data = bytes(8 * P)
   const proxy = await faultProxy(t, { bytesPerSecond: 8 * MiB })
   const client = s3Client(t, { endpoint: proxy.url, requestHandler: { httpAgent: new Agent({ maxSockets: 1 }) } })
@@ -145,25 +145,28 @@ t.test('a request that only waits for a socket does not stand still while anothe
   t.equal(proxy.of('UploadPart').length, 8, 'no part was sent twice')
 })
 
-t.test('a request that keeps the only socket is cancelled, and those that waited for it go on', async (t) => {
-  const data = bytes(6 * P)
-  const proxy = await faultProxy(t, {
-    fault: ({ PartNumber, attempt }) => (PartNumber === 2 && attempt === 1 ? { do: 'swallow' } : undefined),
-  })
-  const client = s3Client(t, { endpoint: proxy.url, requestHandler: { httpAgent: new Agent({ maxSockets: 1 }) } })
-  const Bucket = await makeBucket(t)
-  await pipeline(Readable.from([data]), s3Writable({ client, Bucket, Key: 'k', partSize: P, stallTimeout }))
-  t.same(await stored(Bucket, 'k'), { sha256: sha256(data), size: data.length })
-})
+t.test(
+  'a request that stalls on the only socket is cancelled, and the requests that wait for it continue',
+  async (t) => {
+    const data = bytes(6 * P)
+    const proxy = await faultProxy(t, {
+      fault: ({ PartNumber, attempt }) => (PartNumber === 2 && attempt === 1 ? { do: 'swallow' } : undefined),
+    })
+    const client = s3Client(t, { endpoint: proxy.url, requestHandler: { httpAgent: new Agent({ maxSockets: 1 }) } })
+    const Bucket = await makeBucket(t)
+    await pipeline(Readable.from([data]), s3Writable({ client, Bucket, Key: 'k', partSize: P, stallTimeout }))
+    t.same(await stored(Bucket, 'k'), { sha256: sha256(data), size: data.length })
+  },
+)
 
-t.test('a client that does not listen to its signal is not waited for', async (t) => {
+t.test('the stream ends even if the client ignores its abort signal', async (t) => {
   const client = { config: { maxAttempts: 1 }, send: () => new Promise<never>(() => {}) }
   const upload = s3Writable({ client, Bucket: 'b', Key: 'k', stallTimeout: 10 })
   upload.end('x')
   await t.rejects(upload.done(), { code: 'ERR_S3_STALLED', operation: 'PutObject' })
 })
 
-t.test('a stallTimeout of 0 is for ever, and the clean-up ends all the same', async (t) => {
+t.test('with a stallTimeout of 0 no request stalls, and the clean-up ends nevertheless', async (t) => {
   const { upload, fails } = await scenario(t, { fault: ({ PartNumber }) => (PartNumber === 2 ? denied : undefined) })
   await fails(pipeline(Readable.from([SIZES.large]), upload({ stallTimeout: 0 })), { name: 'AccessDenied' })
 })

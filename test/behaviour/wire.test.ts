@@ -13,7 +13,7 @@ const withChecksum = ({ headers }: RecordedRequest): string[] =>
   Object.keys(headers).filter((name) => /checksum|trailer/.test(name))
 const bodies = (proxy: FaultProxy): RecordedRequest[] => [...proxy.of('UploadPart'), ...proxy.of('PutObject')]
 
-t.test('64 parts take no more connections than are in flight, and one for the rest', async (t) => {
+t.test('64 parts use one connection for each part in flight, and one for the other requests', async (t) => {
   for (const tls of [false, true]) {
     const proxy = await faultProxy(t, { tls })
     const client = s3Client(t, { endpoint: proxy.url })
@@ -27,7 +27,7 @@ t.test('64 parts take no more connections than are in flight, and one for the re
   }
 })
 
-t.test('no body asks the server for leave to come', async (t) => {
+t.test('no request with a body has Expect: 100-continue', async (t) => {
   const proxy = await faultProxy(t)
   const client = s3Client(t, { endpoint: proxy.url })
   const Bucket = await makeBucket(t)
@@ -40,7 +40,7 @@ t.test('no body asks the server for leave to come', async (t) => {
   t.ok(bodies(proxy).every(({ headers }) => headers.expect === undefined))
 })
 
-t.test('the payload is signed over http and not over https, unless it is said otherwise', async (t) => {
+t.test('by default the payload is signed over http and not over https', async (t) => {
   const Bucket = await makeBucket(t)
   const expected: [tls: boolean, unsignedPayload: boolean | undefined, signed: boolean][] = [
     [false, undefined, true],
@@ -62,7 +62,7 @@ t.test('the payload is signed over http and not over https, unless it is said ot
   }
 })
 
-t.test('a client that is set to WHEN_REQUIRED sends no checksum, and lists none', async (t) => {
+t.test('with WHEN_REQUIRED no checksum is sent, and none is listed', async (t) => {
   const completes: string[] = []
   const proxy = await faultProxy(t, {
     onXml: ({ operation }, xml) => operation === 'CompleteMultipartUpload' && completes.push(xml),
@@ -90,7 +90,7 @@ t.test('by default CRC-32 is declared, sent with each part and listed', async (t
   t.equal(completes[0]?.match(/<ChecksumCRC32>/g)?.length, 2)
 })
 
-t.test('every body comes with its length, and no framing', async (t) => {
+t.test('every body is sent with a Content-Length, and not in chunked encoding', async (t) => {
   const proxy = await faultProxy(t)
   const client = s3Client(t, { endpoint: proxy.url })
   const Bucket = await makeBucket(t)
@@ -102,7 +102,7 @@ t.test('every body comes with its length, and no framing', async (t) => {
   }
 })
 
-t.test("a body that the client's own middleware has replaced is left as it is", async (t) => {
+t.test("a body that the client's own middleware has replaced is sent unchanged", async (t) => {
   for (const [step, unsignedPayload] of [
     ['finalizeRequest', true],
     ['build', false],

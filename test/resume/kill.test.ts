@@ -49,7 +49,7 @@ t.test(
       const [[code, signal], stderr] = await ended
       // If the kill came during Complete, S3 may make the object a moment later.
       if (proxy.of('CompleteMultipartUpload').length > 0) await waitForObject(Bucket)
-      if (signal === null && code !== 0) t.match(stderr, /An object of 104857600 bytes is there/)
+      if (signal === null && code !== 0) t.match(stderr, /An object of 104857600 bytes exists/)
       return signal !== null
     }
 
