@@ -36,7 +36,7 @@ for (const operation of ['PutObject', 'CreateMultipartUpload', 'UploadPart', 'Co
   FAULTS[`${operation} is broken off`] = faultOn(operation, { do: 'reset', after: 0 }) as (
     seen: RecordedRequest,
   ) => Fault
-  FAULTS[`${operation} stands still`] = faultOn(operation, { do: 'ignore' }) as (seen: RecordedRequest) => Fault
+  FAULTS[`${operation} stalls`] = faultOn(operation, { do: 'ignore' }) as (seen: RecordedRequest) => Fault
 }
 /**
  * AWS's answers to a wrong signature and a wrong token, which quote what was signed. Some stores quote it in the

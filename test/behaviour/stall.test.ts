@@ -45,7 +45,7 @@ async function isWhole(t: Test, { Bucket, error }: Tried, size: keyof typeof SIZ
 const STILL: [what: string, fault: Fault][] = [
   ['is taken and never answered', { do: 'swallow' }],
   ['is carried out and never answered', { do: 'swallow answer' }],
-  ['nobody reads', { do: 'ignore' }],
+  ['is not read', { do: 'ignore' }],
 ]
 const OPERATIONS = [
   ['small', 'PutObject'],

@@ -8,7 +8,7 @@ t.test('the same seed is the same plan, and other seeds are others', async (t) =
 })
 
 t.test(
-  'whatever goes wrong: the object is there, byte for byte, or an error came and nothing is left',
+  'with any faults, the object exists byte for byte, or the stream fails and nothing is left',
   { timeout: 600_000 },
   async (t) => {
     const seed = Date.now() % 1_000_000_000

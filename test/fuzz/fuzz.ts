@@ -7,14 +7,14 @@ import { faults, type Ground, keyOf, runPlan } from './run.js'
 
 export interface Fuzzed {
   runs: number
-  /** How many of them made their object. */
+  /** The number of runs that made their object. */
   made: number
   failures: { seed: number; error: unknown }[]
 }
 
 const AT_ONCE = 4 * cpus().length
 
-/** Runs the plans of `runs` seeds from `seed` on, several at once; `onRun` hears how many are done. */
+/** Runs the plans of `runs` consecutive seeds from `seed` on, several at once. Calls `onRun` after each. */
 export async function fuzz(
   ground: Ground,
   seed: number,
@@ -39,7 +39,7 @@ export async function fuzz(
   return done
 }
 
-/** A proxy, a bucket, and a client for each number of attempts. They end when `teardown` says so. */
+/** Makes a proxy, a bucket, and a client for each number of attempts, which `teardown` ends. */
 export async function ground(teardown: (end: () => unknown) => void): Promise<Ground> {
   const t = { teardown }
   const proxy = await faultProxy(t, { fault: (seen) => faults.get(keyOf(seen))?.(seen) })

@@ -4,12 +4,12 @@ import { unfinishedUploads } from '../support/store.js'
 import type { Plan } from './plan.js'
 import { type Ground, type Started, start } from './run.js'
 
-/** How often a stream goes on that could not read what is stored: the faults are fewer. */
+/** How often a stream tries to resume if it cannot read what is stored: more often than the plan has faults. */
 const TRIES = 4
 
 /**
- * A stream that is cut off from S3 as a killed process is, its requests broken and nothing sent any more, and then one that
- * goes on with what it left.
+ * Runs a stream that is cut off from S3 as if its process had been killed: its requests are broken and no more are sent.
+ * Then runs another stream that resumes its upload.
  */
 export async function killedAndResumed(ground: Ground, Key: string, plan: Plan, data: Buffer): Promise<Started> {
   const { client, kill, killed, asked } = mortal(ground.client(plan.maxAttempts))
@@ -27,12 +27,12 @@ export async function killedAndResumed(ground: Ground, Key: string, plan: Plan, 
   }
 }
 
-/** Undefined where not even the point could be read. */
+/** Undefined if the resume point could not be read. */
 async function resumed(ground: Ground, Key: string, plan: Plan, data: Buffer): Promise<Started | undefined> {
   const { Bucket } = ground
   const end = { how: 'end' as const }
   const [upload] = await unfinishedUploads(Bucket, Key)
-  // What the killed stream asked for last may have been carried out since.
+  // S3 may have carried out the last request of the killed stream since.
   const given = (started: Started): Started => ({ ...started, given: () => true, mine: () => {} })
   if (upload?.UploadId === undefined) return given(start(ground, Key, { ...plan, end }, data))
   const client = ground.client(plan.maxAttempts)
@@ -49,11 +49,11 @@ interface Mortal {
   client: S3ClientLike
   kill: () => unknown
   killed: Promise<unknown>
-  /** Whether it asked for the object: S3 may have made it, though nobody heard. */
+  /** Whether the request for the object was sent: S3 may have made the object, although its answer was lost. */
   asked: () => boolean
 }
 
-/** A client that can be killed, but not while S3 names an upload, of which nobody would know then. */
+/** A client that can be killed, but not while Create is pending: the UploadId would be lost. */
 function mortal(client: S3ClientLike): Mortal {
   let naming: Promise<unknown> | undefined
   let asked = false

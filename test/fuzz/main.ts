@@ -1,6 +1,6 @@
 /**
- * `npm run fuzz -- --runs N --seed N`: as many random uploads with random faults, the same ones for the same seed. A seed
- * that fails is printed with its plan; `--runs 1 --seed N` runs it alone.
+ * `npm run fuzz -- --runs N --seed N`: runs N random uploads with random faults. The same seed gives the same uploads. A
+ * seed that fails is printed with its plan; `--runs 1 --seed N` runs it alone.
  */
 import { inspect, parseArgs } from 'node:util'
 import { fuzz, ground } from './fuzz.js'
@@ -29,7 +29,7 @@ const seconds = Math.round((performance.now() - start) / 1000)
 console.log(`${runs} runs from seed ${seed} in ${seconds} s: ${made} made their object, ${failures.length} failed`)
 for (const { seed, error } of failures) console.log(`seed ${seed} failed: ${(error as Error).message}`)
 process.exitCode = failures.length + unhandled.length > 0 ? 1 : 0
-// Throws where an upload is left in the bucket.
+// Throws if an upload is left in the bucket.
 for (const end of ends) await end()
 
 function whole(name: string, given: string): number {

@@ -5,7 +5,7 @@ const OPERATIONS = ['CreateMultipartUpload', 'UploadPart', 'CompleteMultipartUpl
 
 const error = (Code: string): string => `<Error><Code>${Code}</Code><Message>By the fuzz</Message></Error>`
 
-/** What happens to a request, as data, so that a plan can be printed. */
+/** A fault of a request, as data, so that a plan can be printed. */
 const trouble = fc.oneof(
   fc.constantFrom(
     { do: 'answer', status: 403, body: error('AccessDenied') } as const,
@@ -30,12 +30,12 @@ const trouble = fc.oneof(
 const onWhatMakes = fc.record({
   operation: fc.constantFrom(...OPERATIONS),
   PartNumber: fc.integer({ min: 1, max: 4 }),
-  /** How often it happens: once, twice, or every time. */
+  /** How often the fault happens: once, twice, or in every attempt. */
   times: fc.constantFrom(1, 2, Number.POSITIVE_INFINITY),
   trouble,
 })
 
-/** The clean-up meets trouble once: what it meets every time is left, and has its own test. */
+/** Faults of the clean-up happen once. A fault in every attempt leaves the upload, which has its own test. */
 const onWhatRemoves = fc.record({
   operation: fc.constantFrom('AbortMultipartUpload' as const, 'ListParts' as const, 'HeadObject' as const),
   PartNumber: fc.constant(0),
@@ -47,11 +47,11 @@ const fault = fc
   .oneof({ weight: 5, arbitrary: onWhatMakes }, { weight: 1, arbitrary: onWhatRemoves })
   .filter((one) => !prevents(one.operation, one.trouble.do))
 
-/** Where the fault itself leaves something behind that nobody can know of. */
+/** Whether the fault itself leaves something behind that the stream cannot know of. */
 function prevents(operation: string, fault: string): boolean {
-  // An upload whose name was lost on the way.
+  // An upload whose UploadId was lost with the answer.
   if (operation === 'CreateMultipartUpload') return /answer$|late/.test(fault) && fault !== 'answer'
-  // An object that S3 makes of a request which has been given up.
+  // An object that S3 makes of a request that was cancelled.
   return operation === 'PutObject' && fault === 'pass on late'
 }
 
@@ -93,7 +93,7 @@ const all = fc.record({
     { weight: 4, arbitrary: fc.integer({ min: P, max: 2 * P }) },
     { weight: 2, arbitrary: fc.integer({ min: 2 * P, max: 4 * P }) },
   ),
-  /** Bytes in each write, over and over. */
+  /** The sizes of the writes, in bytes, used in turn. */
   writes: fc.array(fc.oneof(fc.integer({ min: 1 * KiB, max: 64 * KiB }), fc.integer({ min: 64 * KiB, max: 8 * MiB })), {
     minLength: 1,
     maxLength: 4,
@@ -107,7 +107,7 @@ const all = fc.record({
   end,
 })
 
-// A Create that the proxy holds back comes after the kill, and its upload has a name that nobody hears.
+// A Create that the proxy holds back reaches S3 after the kill, and its UploadId is lost.
 const plan = all.filter(
   ({ end, faults }) =>
     end.how !== 'killed and resumed' || faults.every(({ operation }) => operation !== 'CreateMultipartUpload'),
@@ -115,7 +115,7 @@ const plan = all.filter(
 
 export type Plan = typeof plan extends fc.Arbitrary<infer T> ? T : never
 
-/** The same plan for the same seed. */
+/** Makes the plan of a seed, always the same one. */
 export function planOf(seed: number): Plan {
   return fc.sample(plan, { seed, numRuns: 1 })[0] as Plan
 }

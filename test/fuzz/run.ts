@@ -13,7 +13,7 @@ import { head, minio, unfinishedUploads } from '../support/store.js'
 import { killedAndResumed } from './kill.js'
 import type { Plan } from './plan.js'
 
-/** What all the runs share. */
+/** The environment that all runs share. */
 export interface Ground {
   proxy: FaultProxy
   Bucket: string
@@ -21,14 +21,14 @@ export interface Ground {
   client: (maxAttempts: number) => S3Client
 }
 
-/** A healthy request on a busy machine may take long; one that is cancelled too early is only sent again. */
+/** Long enough for a healthy request on a busy machine; a request that is cancelled too early is sent again. */
 const stallTimeout = 4000
-/** Longer than anything may take: the clean-up's 30 s, and as many stalls as there can be before. */
+/** Longer than any run may take: the 30 s of the clean-up, and all stalls before it. */
 const LIMIT = 90_000
 const POOL = bytes(24 * 1024 * 1024)
 const OLD = POOL.subarray(0, 1000)
 
-/** Carries a plan out, and throws where what came of it is not what was promised. Says whether the object was made. */
+/** Runs a plan. Throws if the outcome breaks a promise of the stream. Resolves with whether the object was made. */
 export async function runPlan(ground: Ground, seed: number, plan: Plan): Promise<boolean> {
   const { Bucket, proxy } = ground
   const Key = `run-${seed}`
@@ -49,18 +49,19 @@ export async function runPlan(ground: Ground, seed: number, plan: Plan): Promise
       () => undefined,
       (error: unknown) => error ?? new Error('it failed with nothing'),
     ),
-    sleep(LIMIT, undefined, { ref: false }).then(() => assert.fail(`not settled within ${LIMIT} ms`)),
+    sleep(LIMIT, undefined, { ref: false }).then(() => assert.fail(`the stream did not end within ${LIMIT} ms`)),
   ])
   if (started.unsure) await forgottenRemoved(ground, Key, upload)
   await nothingLeft(Bucket, Key)
   const { result } = upload
-  if (failure === undefined) assert.ok(upload.writableFinished && result !== undefined, 'finish came with a result')
+  if (failure === undefined)
+    assert.ok(upload.writableFinished && result !== undefined, 'the stream finished with a result')
   const now = await holding(Bucket, Key, { new: data, old: OLD })
   const before = plan.old ? 'old' : 'nothing'
   const seen = proxy.seen.filter((one) => keyOf(one) === Key)
-  // On a machine that is busy, a healthy request may stand still for long.
+  // On a busy machine, a healthy request may stall.
   const slow = (failure as { code?: string } | undefined)?.code === 'ERR_S3_STALLED'
-  // A PutObject whose answer nobody hears may have been carried out, and S3 has no way to ask.
+  // S3 may have carried out a PutObject whose answer was lost, and there is no request that finds out.
   const unheard = seen.some(({ operation, answered }) => operation === 'PutObject' && (!answered || slow))
   const unsure = started.unsure || unheard
   const right = result !== undefined ? ['new'] : unsure ? ['new', before] : [before]
@@ -76,7 +77,7 @@ export async function runPlan(ground: Ground, seed: number, plan: Plan): Promise
   return result !== undefined
 }
 
-/** The faults of the runs that are under way, by key. */
+/** The faults of the current runs, by key. */
 export const faults = new Map<string, (seen: RecordedRequest) => Fault | undefined>()
 export function keyOf({ url }: RecordedRequest): string {
   return new URL(url, 'http://proxy').pathname.split('/')[2] ?? ''
@@ -105,7 +106,7 @@ export interface Started {
   mine: (failure: unknown) => void
 }
 
-/** How a stream that is killed, or goes on after that, differs from others. */
+/** How a stream that is killed, or resumes after that, differs from others. */
 interface How {
   client?: S3ClientLike
   resume?: Resume
@@ -178,14 +179,14 @@ export function start(
   }
 }
 
-/** Resolves when so many requests of the run have come, or it is over. */
+/** Resolves when this many requests of the run have arrived, or the run is over. */
 async function nth(proxy: FaultProxy, Key: string, count: number, upload: S3Writable): Promise<void> {
   while (!upload.closed && proxy.seen.filter((one) => keyOf(one) === Key).length < count) await sleep(2)
 }
 
 /**
- * A killed stream had asked for the object. MinIO, whose client is gone, may empty its upload and list it again only
- * after the next stream has looked; what nobody knows any more is for `s3-writable abort`.
+ * The killed stream had sent the request for the object. MinIO, whose client has disconnected, may empty the upload and list
+ * it again only after the next stream has looked. Such an upload is left for `s3-writable abort`.
  */
 async function forgottenRemoved({ Bucket, client }: Ground, Key: string, { UploadId: own }: S3Writable): Promise<void> {
   for (const { UploadId } of await unfinishedUploads(Bucket, Key)) {
@@ -198,7 +199,7 @@ async function nothingLeft(Bucket: string, Key: string): Promise<void> {
   assert.ok(left.length === 0, `uploads are left: ${left.map(({ UploadId }) => UploadId)}`)
 }
 
-/** Which of the objects the key holds, byte for byte. */
+/** Finds the object whose bytes the key holds. */
 async function holding(Bucket: string, Key: string, objects: Record<string, Buffer>): Promise<string> {
   const length = (await head(Bucket, Key))?.ContentLength
   if (length === undefined) return 'nothing'

@@ -1,5 +1,5 @@
 /**
- * Uploads while its event loop stands still for longer than `stallTimeout` with requests in flight. With `blocked` it
+ * Uploads while its event loop is blocked for longer than `stallTimeout` with requests in flight. With `blocked` it
  * blocks the loop itself; otherwise it prints a line for each request, on which the test stops the process. At the end
  * it prints how often each request was sent.
  */
