@@ -180,9 +180,8 @@ export class S3Writable extends Writable {
 
   async #resume(): Promise<void> {
     this.#cancelSearch = new AbortController()
-    const found = await findUploadToResume(this.#options, this.#cancelSearch.signal).catch((error: Error) => ({
-      error,
-    }))
+    const { signal } = this.#cancelSearch
+    const found = await findUploadToResume(this.#options, signal).catch((error: Error) => ({ error }))
     // The stream was destroyed meanwhile: that is the first failure. The upload to resume is left as it is.
     if (this.destroyed) return
     if ('error' in found) throw found.error

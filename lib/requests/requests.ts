@@ -126,14 +126,8 @@ export class Requests {
       return new PutObjectCommand(this.#params('PutObject', params))
     }
     const { signal } = toSend
-    return this.#sendUnlessAborted({
-      operation: 'PutObject',
-      context: {},
-      createCommand,
-      body: this.#bodyHooks(toSend),
-      signal,
-      attempts,
-    })
+    const body = this.#bodyHooks(toSend)
+    return this.#sendUnlessAborted({ operation: 'PutObject', context: {}, createCommand, body, signal, attempts })
   }
 
   complete(
@@ -155,13 +149,8 @@ export class Requests {
       )
     }
     const operation = 'CompleteMultipartUpload'
-    return this.#sendUnlessAborted({
-      operation,
-      context: { UploadId },
-      createCommand,
-      completesUpload: true,
-      ...options,
-    })
+    const context = { UploadId }
+    return this.#sendUnlessAborted({ operation, context, createCommand, completesUpload: true, ...options })
   }
 
   async abort(UploadId: string, signal: AbortSignal): Promise<void> {
