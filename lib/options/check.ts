@@ -2,6 +2,7 @@ import { describeType, invalidOption } from '../errors/invalid-option.js'
 import { MAX_PART_SIZE, MAX_PARTS, MIN_PART_SIZE, MiB, planPartSizes, raisePartSize } from '../parts/sizes.js'
 import { checkParameters, mustBeLeftOut } from './check-parameters.js'
 import { needsEveryByte } from './checksums.js'
+import { KNOWN_PARAMETERS, similarName } from './known-parameters.js'
 import { isCreateOnly } from './parameters.js'
 import type { CheckedOptions, Resume, S3ClientLike, S3WritableOptions } from './types.js'
 
@@ -95,14 +96,29 @@ export function checkName(name: string, value: unknown): void {
   if (value === '') throw invalidOption('ERR_INVALID_ARG_VALUE', name, 'a string that is not empty', value)
 }
 
+const warned = new Set<string>()
+
+/**
+ * Refuses a name that is not known, if it is no parameter of S3 or probably a misspelling of one: the SDK would drop it
+ * without a word, and the object might be stored unencrypted. Any other name in PascalCase may be a parameter of a newer
+ * SDK, so it is sent, and a process warning names it once.
+ */
 function checkIsKnown(name: string, value: unknown): void {
   if (name === 'Body') throw mustBeLeftOut(name, 'what is written to the stream is the body', value)
-  // A name in PascalCase is a parameter of S3, maybe of a newer SDK. Any other name must be an option of the stream.
-  if (/^[A-Z]/.test(name) || STREAM_OPTIONS.has(name)) return
-  const similar = [...STREAM_OPTIONS].find((option) => option.toLowerCase() === name.toLowerCase())
+  if (STREAM_OPTIONS.has(name) || name in KNOWN_PARAMETERS) return
+  const similar = similarName(name, [...STREAM_OPTIONS, ...Object.keys(KNOWN_PARAMETERS)])
+  if (similar === undefined && /^[A-Z]/.test(name)) {
+    if (warned.size < warned.add(name).size) process.emitWarning(unknownParameter(name))
+    return
+  }
   const hint = similar === undefined ? '' : ` Did you mean "${similar}"?`
   const known = `The options are ${[...STREAM_OPTIONS].join(', ')}, and S3's parameters, such as ContentType`
   throw Object.assign(new TypeError(`Unknown option "${name}".${hint} ${known}`), { code: 'ERR_INVALID_ARG_VALUE' })
+}
+
+function unknownParameter(name: string): string {
+  const sent = 'It is passed to PutObject and CreateMultipartUpload, where an SDK that does not know it drops it'
+  return `s3-writable does not know the S3 parameter "${name}". ${sent}`
 }
 
 /** A stream that must be larger than `maxSize` can never succeed. */
