@@ -183,7 +183,7 @@ export class S3Writable extends Writable {
     const { signal } = this.#cancelSearch
     const found = await findUploadToResume(this.#options, signal).catch((error: Error) => ({ error }))
     // The stream was destroyed meanwhile: that is the first failure. The upload to resume is left as it is.
-    if (this.destroyed) return
+    if (found === undefined || this.destroyed) return
     if ('error' in found) throw found.error
     if (found instanceof ObjectComparison) this.#target = found
     else this.#upload.resume(found)

@@ -136,8 +136,9 @@ function checkResume(given: Record<string, unknown>): Resume | undefined {
   const { resume } = given
   if (resume === undefined || resume === false) return undefined
   const point = withoutNull(resume)
+  if (resume === 'auto') return resume
   if (resume !== true && typeof point.UploadId !== 'string') {
-    const expected = 'true, false, an object with an UploadId, or a result of resumePoint()'
+    const expected = "true, false, 'auto', an object with an UploadId, or a result of resumePoint()"
     throw invalidOption('ERR_INVALID_ARG_TYPE', 'resume', expected, resume)
   }
   if (resume !== true) checkName('resume.UploadId', point.UploadId)

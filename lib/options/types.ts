@@ -39,10 +39,10 @@ export interface ResumePoint {
 }
 
 /**
- * The unfinished upload to resume: the only one of the key (`true`), the one with this `UploadId`, or one whose first
- * bytes are not written again (a `ResumePoint`).
+ * The unfinished upload to resume: the only one of the key (`true`), the same if there is one (`'auto'`), the one with this
+ * `UploadId`, or one whose first bytes are not written again (a `ResumePoint`).
  */
-export type Resume = true | { UploadId: string; offset?: undefined } | ResumePoint
+export type Resume = true | 'auto' | { UploadId: string; offset?: undefined } | ResumePoint
 
 /**
  * The options of `s3Writable`: a client; every parameter of PutObject and CreateMultipartUpload except `Body`, in S3's
@@ -134,12 +134,14 @@ export interface S3WritableOptions
    *
    * - `{ UploadId }`, or `true` if the key has only one unfinished upload that may belong to this account: write all
    *   bytes again from the start. Parts that S3 already holds are not sent; a part that differs is sent again.
+   * - `'auto'`: the same as `true` if the key has an unfinished upload; otherwise begins a new one. Parameters of
+   *   CreateMultipartUpload are accepted, and apply to a new upload only.
    * - A point of `resumePoint`: write only the bytes from its `offset` on. The bytes before it are assumed to be the
    *   same.
    * - `false`: begins a new upload.
    *
    * The parts are cut as the stored ones were, whatever `partSize` says. Parameters of CreateMultipartUpload, such as
-   * `ContentType`, cannot be given again. With a point, MD5 and SHA hashes of the full object cannot be given either,
+   * `ContentType`, cannot be given again, except with `'auto'`. With a point, MD5 and SHA hashes of the full object cannot be given either,
    * because the bytes before its offset are not read.
    *
    * The stream fails with `ERR_S3_RESUME`, and leaves the upload as it is, if there is no such upload or more than one,

@@ -48,7 +48,8 @@ export async function resumePoint({ UploadId, ...object }: ResumePointOptions): 
   if (UploadId !== undefined) checkName('UploadId', UploadId)
   const resume = UploadId === undefined ? true : { UploadId }
   const options = checkOptions({ ...object, resume })
-  const upload = await findUploadToResume(options, new AbortController().signal)
+  // Undefined only with `resume: 'auto'`.
+  const upload = (await findUploadToResume(options, new AbortController().signal)) as StoredUpload | ObjectComparison
   if (upload instanceof ObjectComparison) throw upload.failure
   const parts = contiguousParts(upload)
   return {
@@ -61,19 +62,20 @@ export async function resumePoint({ UploadId, ...object }: ResumePointOptions): 
 
 /**
  * Finds the upload that the `resume` option asks for, and reads what S3 holds of it. Changes nothing on S3. If the upload
- * does not exist but the object does, returns a comparison with the object instead.
+ * does not exist but the object does, returns a comparison with the object instead; with `resume: 'auto'`, undefined.
  *
  * @throws S3WritableError `ERR_S3_RESUME` if the upload cannot be resumed.
  */
 export async function findUploadToResume(
   options: CheckedOptions,
   signal: AbortSignal,
-): Promise<StoredUpload | ObjectComparison> {
+): Promise<StoredUpload | ObjectComparison | undefined> {
   const requests = new Requests(options, () => false)
   const { resume } = options
   const { UploadId, Initiated }: Partial<UnfinishedUpload> =
     typeof resume === 'object' ? resume : ((await onlyUploadOfKey(options, requests, signal)) ?? {})
   if (UploadId === undefined) {
+    if (resume === 'auto') return undefined
     const why =
       'there is no unfinished upload of this key: it was completed, aborted, removed as too old, or never begun'
     return await compareWithObject(options, requests, requests.error('ERR_S3_RESUME', why), signal)
@@ -83,6 +85,8 @@ export async function findUploadToResume(
     for await (const page of pagesOfParts(requests, UploadId, () => signal)) pages.push(page)
   } catch (cause) {
     if (!isUploadNotFound(cause)) throw cause
+    // The upload ended after it was listed.
+    if (resume === 'auto') return undefined
     const why = `there is no upload ${UploadId} any more: it was completed, aborted, or removed as too old`
     const error = requests.error('ERR_S3_RESUME', why, { UploadId, cause })
     return await compareWithObject(options, requests, error, signal)
