@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { Failure } from './failure.js'
 import { printMessage } from './output.js'
 import {
@@ -97,6 +97,15 @@ export function makeProgram(argv: string[]): Command {
 }
 
 /**
+ * The arguments for commander. It has options whose value may be left out, but in `--resume s3://bucket/key` it would take
+ * the address for the value. So `--resume=auto` is a hidden option of its own.
+ */
+export function toParsable(argv: string[]): string[] {
+  const end = argv.includes('--') ? argv.indexOf('--') : argv.length
+  return argv.map((word, index) => (word === '--resume=auto' && index < end ? '--resume-auto' : word))
+}
+
+/**
  * Joins commander's message into one line, and removes the value of an unknown option. It may be a secret, such as the
  * producer's -pPASSWORD if the -- is missing.
  */
@@ -145,7 +154,8 @@ function addUploadOptions(command: Command): Command {
     .option('--checksum-algorithm <name>', 'algorithm of the checksums, such as CRC32C or SHA256 (default: CRC32)')
     .option('--if-none-match <etag>', "with '*': publish only if the object does not exist")
     .option('--param <Name=value>', "any other S3 parameter, in S3's spelling; can be repeated", parseParam)
-    .option('--resume', 'continue the unfinished upload of this object')
+    .option('--resume', 'continue the unfinished upload of this object; --resume=auto: if there is one')
+    .addOption(new Option('--resume-auto').hideHelp())
     .option('--upload-id <id>', 'with --resume: UploadId of the upload to continue, if the object has several')
     .option('--trust-parts', 'with --resume: skip the input that is already stored, without comparing it')
     .option('--leave-parts', 'after a failure, keep the stored parts and print the command that resumes')

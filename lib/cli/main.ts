@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander'
-import { makeProgram } from './arguments.js'
+import { makeProgram, toParsable } from './arguments.js'
 import { toFailure } from './failure.js'
 import { EXIT_OUTPUT_CLOSED, printErrorDetails, printMessage, surviveOutputErrors } from './output.js'
 import { withoutNodeVersionWarning } from './warnings.js'
@@ -11,7 +11,7 @@ const argv = process.argv.slice(2)
 const program = makeProgram(argv)
 for (const command of [program, ...program.commands]) command.exitOverride()
 try {
-  await program.parseAsync(argv, { from: 'user' })
+  await program.parseAsync(toParsable(argv), { from: 'user' })
 } catch (error) {
   process.exitCode = reportError(error)
 }

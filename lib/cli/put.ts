@@ -65,7 +65,7 @@ function streamOptions({ Key }: Address, options: UploadCommandOptions, { resume
   const own = { partSize, concurrency, expectedSize, ContentLength, leavePartsOnError, resume }
   const all: Record<string, unknown> = { ...own, ...s3Parameters(options, options.param) }
   // A resumed upload already has its type, and the library refuses another.
-  const defaultType = resume === undefined ? guessContentType(Key) : undefined
+  const defaultType = resume === undefined || resume === 'auto' ? guessContentType(Key) : undefined
   return { ...all, ContentType: all.ContentType ?? defaultType }
 }
 

@@ -6,6 +6,7 @@ import type { Address } from './parse.js'
 
 export interface ResumeOptions {
   resume?: boolean
+  resumeAuto?: boolean
   uploadId?: string
   trustParts?: boolean
   leaveParts?: boolean
@@ -36,13 +37,13 @@ export interface InputFile {
 export async function planResume(
   client: S3Client,
   address: Address,
-  { resume, uploadId: UploadId, trustParts, param }: ResumeOptions,
+  { resume, resumeAuto, uploadId: UploadId, trustParts, param }: ResumeOptions,
   input: InputFile | undefined,
 ): Promise<ResumePlan> {
   if (!resume) {
     if (UploadId !== undefined) throw new Failure(2, '--upload-id needs --resume.')
     if (trustParts) throw new Failure(2, '--trust-parts needs --resume.')
-    return {}
+    return resumeAuto ? { resume: 'auto' } : {}
   }
   if (!trustParts) return { resume: UploadId === undefined ? true : { UploadId } }
   if (input === undefined) {
