@@ -60,8 +60,7 @@ t.test('with resume false, null or undefined, parameters of CreateMultipartUploa
 })
 
 t.test('a resume option that names no upload is refused', async (t) => {
-  const expected =
-    'The "resume" option must be true, false, 'auto', an object with an UploadId, or a result of resumePoint\\(\\)'
+  const expected = `The "resume" option must be true, false, 'auto', an object with an UploadId, or a result of resumePoint\\(\\)`
   for (const resume of ['u', 1, {}, { uploadId: 'u' }, { UploadId: 1 }, { UploadId: null }]) {
     t.throws(() => check({ resume }), { code: TYPE, message: new RegExp(`^${expected}\\. Received `) }, String(resume))
   }
