@@ -13,10 +13,8 @@ import {
   parseUrl,
   parseWholeNumber,
 } from './parse.js'
-import { uploadObject } from './put.js'
 import type { UploadCommandOptions } from './put-options.js'
-import { shellQuote } from './shell.js'
-import { type AbortOptions, abort, type ListOptions, ls } from './unfinished-uploads.js'
+import type { AbortOptions, ListOptions } from './unfinished-uploads.js'
 
 const EXAMPLES = `Examples:
   s3-writable s3://videos/talk.webm -- ffmpeg -i talk.mov -f webm -
@@ -55,7 +53,10 @@ Exit codes:
 If an upload ends with 141 or 74, the object was published.
 `
 
-/** The command line: its options, its help, and what each command runs. */
+/**
+ * The command line: its options, its help, and what each command runs. What needs the SDK is imported when it runs,
+ * because the SDK takes nearly all the time that `--help` and a wrong option would take.
+ */
 export function makeProgram(argv: string[]): Command {
   const { version } = createRequire(import.meta.url)('../../package.json')
   const program = new Command('s3-writable')
@@ -68,32 +69,50 @@ export function makeProgram(argv: string[]): Command {
     .argument('[command...]', 'after --: a command whose output is uploaded (default: upload standard input)')
     .addHelpText('before', EXAMPLES)
     .addHelpText('after', NOTES)
-    .action((to: Address, command: string[], options: UploadCommandOptions) => {
+    .helpCommand('help [command]', 'display help for a command')
+    .action(async (to: Address, command: string[], options: UploadCommandOptions) => {
       if (command.length === 0 && argv.includes('--')) throw new Failure(2, 'The command after -- is missing.')
-      if (command.length > 0 && !argv.includes('--')) {
-        throw new Failure(2, `Put -- before the command: s3-writable … -- ${shellQuote(command[0] as string)} …`)
-      }
-      return uploadObject(to, command, options)
+      const { uploadObject } = await import('./put.js')
+      await uploadObject(to, command, options)
     })
-    .hook('preSubcommand', (_, command) => {
-      const name = command.name()
-      if (argv[0] !== name) throw new Failure(2, `Put the options after ${name}: s3-writable ${name} …`)
-    })
+    .hook('preSubcommand', passOptionsOn)
   addUploadOptions(addCommonOptions(program))
   addCommonOptions(program.command('ls'))
     .description('list unfinished uploads: address, UploadId, age, number of parts, size, owner')
     .argument('<address>', 's3://bucket, or s3://bucket/prefix', parseAddress)
     .option('--json', 'print each upload as a line of JSON')
-    .action((address: Address, options: ListOptions) => ls(address, options))
+    .action(async (address: Address, options: ListOptions) => {
+      const { ls } = await import('./unfinished-uploads.js')
+      await ls(address, options)
+    })
   addCommonOptions(program.command('abort'))
     .description('remove unfinished uploads and their stored parts')
     .argument('<address>', 's3://bucket, s3://bucket/prefix, or s3://bucket/key with --upload-id', parseAddress)
-    .option('--older-than <age>', 'remove the uploads that are at least this old, such as 0s, 90m, 12h or 7d', parseAge)
+    .option(
+      '--older-than <age>',
+      'remove the uploads that are at least this old, such as 0s, 90m, 12h, 7d or 2w',
+      parseAge,
+    )
     .option('--upload-id <id>', 'remove only the upload with this UploadId')
     .option('--dry-run', 'list the uploads and remove nothing')
     .option('--yes', 'remove without asking for confirmation')
-    .action((address: Address, options: AbortOptions) => abort(address, options))
+    .action(async (address: Address, options: AbortOptions) => {
+      const { abort } = await import('./unfinished-uploads.js')
+      await abort(address, options)
+    })
   return program
+}
+
+/** Gives the options that were written before the name of a command to that command, as in `--region x ls s3://b`. */
+function passOptionsOn(program: Command, command: Command): void {
+  for (const option of program.options) {
+    const name = option.attributeName()
+    if (program.getOptionValueSource(name) !== 'cli') continue
+    if (!command.options.some((own) => own.attributeName() === name)) {
+      throw new Failure(2, `${command.name()} has no option ${option.long}. See s3-writable ${command.name()} --help.`)
+    }
+    command.setOptionValueWithSource(name, program.getOptionValue(name), 'cli')
+  }
 }
 
 /**
@@ -112,8 +131,9 @@ export function toParsable(argv: string[]): string[] {
 function toSafeUsageError(text: string): string {
   return text
     .trimEnd()
+    .replace(/^error: /, 's3-writable: ')
     .replace(/\n(\(Did you mean .*\))$/, ' $1')
-    .replace(/^(error: unknown option '(?:--[^=']*|-[^-])).*'/s, "$1'")
+    .replace(/^(s3-writable: unknown option '(?:--[^=']*|-[^-])).*'/s, "$1'")
 }
 
 function addCommonOptions(command: Command): Command {

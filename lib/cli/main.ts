@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander'
 import { makeProgram, toParsable } from './arguments.js'
-import { toFailure } from './failure.js'
+import { Failure, toFailure } from './failure.js'
+import { findMistake } from './mistakes.js'
 import { EXIT_OUTPUT_CLOSED, printErrorDetails, printMessage, surviveOutputErrors } from './output.js'
 import { withoutNodeVersionWarning } from './warnings.js'
 
@@ -11,6 +12,8 @@ const argv = process.argv.slice(2)
 const program = makeProgram(argv)
 for (const command of [program, ...program.commands]) command.exitOverride()
 try {
+  const mistake = findMistake(program, argv)
+  if (mistake !== undefined) throw new Failure(2, mistake)
   await program.parseAsync(toParsable(argv), { from: 'user' })
 } catch (error) {
   process.exitCode = reportError(error)

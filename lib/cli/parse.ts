@@ -2,7 +2,7 @@ import { InvalidArgumentError } from 'commander'
 import { Failure } from './failure.js'
 
 const UNITS = { B: 1, KIB: 2 ** 10, MIB: 2 ** 20, GIB: 2 ** 30, TIB: 2 ** 40 }
-const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 }
+const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }
 
 /** An `s3://` address: of an object, or of all keys with a prefix. */
 export interface Address {
@@ -14,7 +14,10 @@ export interface Address {
 /** Parses `s3://bucket`, `s3://bucket/prefix` or `s3://bucket/key`. */
 export function parseAddress(text: string): Address {
   const [, Bucket, Key = ''] = /^s3:\/\/([^/]+)(?:\/(.*))?$/s.exec(text) ?? []
-  if (Bucket === undefined) throw new InvalidArgumentError('Expected s3://bucket/key.')
+  if (Bucket === undefined) {
+    const suggestion = /^[\w.-]+\//.test(text) ? ` Did you mean s3://${text}?` : ''
+    throw new InvalidArgumentError(`Expected s3://bucket/key.${suggestion}`)
+  }
   return { Bucket, Key }
 }
 
@@ -30,15 +33,22 @@ export function parseSize(text: string): number {
   const [, number, unit = 'B'] = /^(\d+(?:\.\d+)?)\s*([KMGT]iB|B)?$/i.exec(text) ?? []
   const bytes = Number(number) * UNITS[unit.toUpperCase() as keyof typeof UNITS]
   if (Number.isInteger(bytes)) return bytes
+  // Tools disagree whether 16M and 16MB are powers of 1000 or of 1024, so neither is accepted.
+  const [, count, prefix = ''] = /^(\d+(?:\.\d+)?)([KMGT])B?$/i.exec(text) ?? []
+  const suggestion = count === undefined ? '' : ` Did you mean ${count}${prefix.toUpperCase()}iB?`
   throw new InvalidArgumentError(
-    'Expected a size such as 16MiB, 5GiB or 1048576: a whole number of bytes, in B, KiB, MiB, GiB or TiB.',
+    `Expected a size such as 16MiB, 5GiB or 1048576: a whole number of bytes, in B, KiB, MiB, GiB or TiB.${suggestion}`,
   )
 }
 
 /** Parses `90m` and returns milliseconds. */
 export function parseAge(text: string): number {
-  const [, number, unit] = /^(\d+(?:\.\d+)?)([smhd])$/.exec(text) ?? []
-  if (unit === undefined) throw new InvalidArgumentError('Expected an age such as 0s, 90m, 12h or 7d.')
+  const [, number, unit] = /^(\d+(?:\.\d+)?)([smhdw])$/.exec(text) ?? []
+  if (unit === undefined) {
+    const [, count, word = ''] = /^(\d+(?:\.\d+)?)\s*(s|min|h|d|w)[a-z]*$/i.exec(text) ?? []
+    const suggestion = count === undefined ? '' : ` Did you mean ${count}${word.charAt(0).toLowerCase()}?`
+    throw new InvalidArgumentError(`Expected an age such as 0s, 90m, 12h, 7d or 2w.${suggestion}`)
+  }
   return Number(number) * SECONDS[unit as keyof typeof SECONDS] * 1000
 }
 

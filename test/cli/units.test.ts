@@ -23,7 +23,13 @@ import { isCreateOnly } from '../../lib/options/parameters.js'
 
 t.test('sizes, ages and parameters are parsed', async (t) => {
   t.same(['5GiB', '1.5 mib', '7', '0B'].map(parseSize), [5 * 2 ** 30, 1.5 * 2 ** 20, 7, 0])
-  t.same(['0s', '90m', '12h', '7d'].map(parseAge), [0, 90 * 60_000, 12 * 3_600_000, 7 * 86_400_000])
+  t.same(['0s', '90m', '12h', '7d', '1w'].map(parseAge), [
+    0,
+    90 * 60_000,
+    12 * 3_600_000,
+    7 * 86_400_000,
+    7 * 86_400_000,
+  ])
   t.same(parseParam('BucketKeyEnabled=true', { ACL: 'private' }), { ACL: 'private', BucketKeyEnabled: true })
   t.same(parseParam('ObjectLockRetainUntilDate=2030-01-01'), { ObjectLockRetainUntilDate: new Date('2030-01-01') })
 })

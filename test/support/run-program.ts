@@ -25,7 +25,12 @@ export async function runProgram(
   env: NodeJS.ProcessEnv = {},
   cwd = '.',
 ): Promise<ProgramResult> {
-  const child = spawn(process.execPath, ['--import', 'tsx', program, ...args], {
+  return await runNode(['--import', 'tsx', program, ...args], env, cwd)
+}
+
+/** Runs Node, and resolves when it has ended. */
+export async function runNode(args: string[], env: NodeJS.ProcessEnv = {}, cwd = '.'): Promise<ProgramResult> {
+  const child = spawn(process.execPath, args, {
     cwd,
     env: { ...plainEnv, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
