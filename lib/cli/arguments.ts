@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module'
-import { Command, Option } from 'commander'
+import { Argument, Command, Option } from 'commander'
+import type { Shell } from './completion/completion.js'
 import { Failure } from './failure.js'
-import { printMessage } from './output.js'
+import { printMessage, printText } from './output.js'
 import {
   type Address,
   parseAddress,
@@ -100,6 +101,18 @@ export function makeProgram(argv: string[]): Command {
       const { abort } = await import('./unfinished-uploads.js')
       await abort(address, options)
     })
+  program
+    .command('completion')
+    .description('print a script with which a shell completes the words of this command')
+    .addArgument(new Argument('<shell>').choices(['bash', 'fish', 'zsh'] satisfies Shell[]))
+    .action(async (shell: Shell) => {
+      const { completionScript } = await import('./completion/completion.js')
+      await printText(completionScript(program, shell))
+    })
+  program.command('man-page', { hidden: true }).action(async () => {
+    const { manPage } = await import('./man-page.js')
+    await printText(manPage(program, { examples: EXAMPLES, notes: NOTES }))
+  })
   return program
 }
 

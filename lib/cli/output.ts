@@ -17,6 +17,11 @@ export async function printJson(value: unknown): Promise<void> {
   await writeLine(toEscapedJson(value))
 }
 
+/** Prints text of this program's own, of any number of lines, on standard output. Rejects as `print` does. */
+export async function printText(text: string): Promise<void> {
+  await writeLine(text.trimEnd())
+}
+
 async function writeLine(line: string): Promise<void> {
   try {
     await new Promise<void>((resolve, reject) => {

@@ -11,6 +11,7 @@ import { endpoint, makeBucket, region, stored } from '../support/store.js'
 
 const ROOT = join(import.meta.dirname, '../..')
 const BIN = join(ROOT, 'node_modules/.bin')
+const MAN_PAGE = 'dist/s3-writable.1'
 const folder = emptyFolder(t)
 const exec = promisify(execFile)
 
@@ -39,18 +40,21 @@ const [{ filename, files }] = JSON.parse(pack) as [Packed]
 const tarball = join(folder, filename)
 const paths = files.map((file) => file.path)
 
-t.test('the package holds code, types, source maps, sources and every page, and no tests', async (t) => {
-  const others = paths.filter((path) => !/^(dist|lib)\//.test(path) && !path.endsWith('.md'))
-  t.same(others.sort(), ['LICENSE', 'package.json'])
-  t.same(paths.filter((path) => path.endsWith('.md')).sort(), pages.map(({ path }) => path).sort())
-  const sources = paths.filter((path) => path.startsWith('lib/') && path.endsWith('.ts'))
-  t.ok(sources.includes('lib/index.ts'))
-  const built = sources.flatMap((path) => {
-    const name = path.replace('lib/', 'dist/').replace(/\.ts$/, '')
-    return [`${name}.js`, `${name}.js.map`, `${name}.d.ts`, `${name}.d.ts.map`]
-  })
-  t.same(paths.filter((path) => path.startsWith('dist/')).sort(), built.sort())
-})
+t.test(
+  'the package holds code, types, source maps, sources, the man page, every other page, and no tests',
+  async (t) => {
+    const others = paths.filter((path) => !/^(dist|lib)\//.test(path) && !path.endsWith('.md'))
+    t.same(others.sort(), ['LICENSE', 'package.json'])
+    t.same(paths.filter((path) => path.endsWith('.md')).sort(), pages.map(({ path }) => path).sort())
+    const sources = paths.filter((path) => path.startsWith('lib/') && path.endsWith('.ts'))
+    t.ok(sources.includes('lib/index.ts'))
+    const built = sources.flatMap((path) => {
+      const name = path.replace('lib/', 'dist/').replace(/\.ts$/, '')
+      return [`${name}.js`, `${name}.js.map`, `${name}.d.ts`, `${name}.d.ts.map`]
+    })
+    t.same(paths.filter((path) => path.startsWith('dist/')).sort(), [...built, MAN_PAGE].sort())
+  },
+)
 
 t.test('publint and attw find no problem in the package', async (t) => {
   await t.resolves(run(folder, join(BIN, 'publint'), 'run', '--strict', tarball))
