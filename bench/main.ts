@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util'
 import { makeCertificate } from '../test/support/certificate.js'
 import { CASES, type Case, longLink } from './cases.js'
 import { benchChunkers } from './chunker.js'
+import { benchCommands } from './command.js'
 import { FAR, noLink, withLink } from './link.js'
 import { besideStore, forStore, STORE, withStore } from './minio.js'
 import { machine, type Ran, table, type Verdict, verdictLine, verdicts, write } from './report.js'
@@ -19,6 +20,7 @@ const HELP = `npm run bench -- [OPTION…]
   --check       exit with 1 if a figure is less than half as good as its target
   --case TEXT   only the cases whose title contains TEXT
   --chunker     measure only the cutting into parts, without a server
+  --command     the command beside those of other tools, on a MinIO as with --minio
   --minio       against a MinIO, found or started as npm test does, instead of the discarding server
   --rtt MS      over a link with this round trip, instead of the cases; needs root, Linux, Go and iproute2
   --mbit N      the rate of that link, in megabits a second, 1000 by default
@@ -32,6 +34,7 @@ const { values } = parseArgs({
     check: { type: 'boolean', default: false },
     case: { type: 'string', default: '' },
     chunker: { type: 'boolean', default: false },
+    command: { type: 'boolean', default: false },
     minio: { type: 'boolean', default: false },
     rounds: { type: 'string' },
     rtt: { type: 'string' },
@@ -50,9 +53,13 @@ if (values.chunker) {
 }
 if (values.minio && values.rtt !== undefined)
   throw new TypeError('--minio and --rtt exclude each other: a link leads to the sink')
-if (values.minio && STORE === undefined) process.exit(besideStore())
+if ((values.minio || values.command) && STORE === undefined) process.exit(besideStore())
 const store = values.minio ? STORE : undefined
 const rounds = whole('rounds', values.rounds ?? (values.quick || values.rtt !== undefined ? '3' : '7'))
+if (values.command && STORE !== undefined) {
+  await withStore(STORE, ({ endpoint }) => benchCommands(endpoint, rounds))
+  process.exit()
+}
 const rtt = values.rtt === undefined ? undefined : whole('rtt', values.rtt)
 const mbit = whole('mbit', values.mbit)
 const no = rtt === undefined ? undefined : noLink()

@@ -95,7 +95,7 @@ function program(name: string): string {
   return join(import.meta.dirname, `${name}.js`)
 }
 
-function spread(rounds: number[]): Spread {
+export function spread(rounds: number[]): Spread {
   return { median: median(rounds), min: Math.min(...rounds), max: Math.max(...rounds), rounds }
 }
 
