@@ -30,21 +30,28 @@ const MINIO_ENV = {
   MINIO_ROOT_PASSWORD: SECRET,
   MINIO_KMS_SECRET_KEY: `test-key:${Buffer.alloc(32, 'k').toString('base64')}`,
 }
+const MINIO = process.platform === 'win32' ? 'minio.exe' : 'minio'
+/** Where a MinIO that was built from source is kept. */
 const BIN = join(import.meta.dirname, '../../.cache/bin')
 
-const FINDERS = { endpoint: runningServer, binary, container, go: buildFromSource }
-type Finder = keyof typeof FINDERS
+/** Starts the server that was found, with this certificate if it needs one. */
+export type Start = (certificate: Certificate) => Promise<Server>
+/** Looks for one kind of server, and starts nothing. */
+type Finder = () => Promise<Start | undefined>
 
-/** Finds or starts an S3: the kind that TEST_S3 names, or else the first kind that works on this machine. */
-export async function findServer(certificate: Certificate): Promise<Server> {
+const FINDERS = { endpoint: runningServer, binary, container, go: sourceOfMinio } satisfies Record<string, Finder>
+type Kind = keyof typeof FINDERS
+
+/** Finds an S3 without starting it: the kind that TEST_S3 names, or else the first kind that works on this machine. */
+export async function findServer(): Promise<Start> {
   const requested = process.env.TEST_S3
   if (requested !== undefined && !(requested in FINDERS)) {
     throw new Error(`TEST_S3 must be one of ${Object.keys(FINDERS).join(', ')}. Received ${requested}`)
   }
-  const order = requested === undefined ? (Object.keys(FINDERS) as Finder[]) : [requested as Finder]
-  for (const finder of order) {
-    const server = await FINDERS[finder](certificate)
-    if (server !== undefined) return server
+  const order = requested === undefined ? (Object.keys(FINDERS) as Kind[]) : [requested as Kind]
+  for (const kind of order) {
+    const start = await FINDERS[kind]()
+    if (start !== undefined) return start
   }
   throw new Error(`The tests need an S3, and none was found (looked for: ${order.join(', ')}). Any of these is enough:
   - S3_ENDPOINT=http://host:port, with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION
@@ -54,11 +61,18 @@ export async function findServer(certificate: Certificate): Promise<Server> {
 }
 
 /** The server at S3_ENDPOINT, if that is set. */
-async function runningServer(): Promise<Server | undefined> {
+async function runningServer(): Promise<Start | undefined> {
   const { S3_ENDPOINT, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION = 'us-east-1' } = process.env
   if (!S3_ENDPOINT) return undefined
   if (!AWS_ACCESS_KEY_ID || !AWS_SECRET_ACCESS_KEY) {
     throw new Error('S3_ENDPOINT is set, so AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set too')
+  }
+  try {
+    await (await fetch(S3_ENDPOINT)).body?.cancel()
+  } catch (error) {
+    const { message, cause } = error as Error
+    const why = cause instanceof Error ? cause.message || (cause as NodeJS.ErrnoException).code : message
+    throw new Error(`S3_ENDPOINT is set to ${S3_ENDPOINT}, which does not answer: ${why}`)
   }
   const env = {
     S3_ENDPOINT,
@@ -66,25 +80,29 @@ async function runningServer(): Promise<Server | undefined> {
     AWS_SECRET_ACCESS_KEY,
     AWS_REGION,
   }
-  return { name: S3_ENDPOINT, env, stop: async () => {} }
+  return async () => ({ name: S3_ENDPOINT, env, stop: async () => {} })
 }
 
 /** A minio on the PATH, or the one that an earlier run has built. */
-async function binary(certificate: Certificate): Promise<Server | undefined> {
-  const name = process.platform === 'win32' ? 'minio.exe' : 'minio'
+async function binary(): Promise<Start | undefined> {
   const folders = [...(process.env.PATH ?? '').split(delimiter).filter(Boolean), BIN]
-  const executable = folders.map((folder) => join(folder, name)).find((file) => existsSync(file))
-  return executable === undefined ? undefined : await startMinio(executable, certificate)
+  const executable = folders.map((folder) => join(folder, MINIO)).find((file) => existsSync(file))
+  return executable === undefined ? undefined : (certificate) => startMinio(executable, certificate)
 }
 
 /** MinIO in a container, if Docker or Podman is running. */
-async function container(certificate: Certificate): Promise<Server | undefined> {
-  const { GenericContainer, getContainerRuntimeClient, Wait } = await import('testcontainers')
+async function container(): Promise<Start | undefined> {
+  const { getContainerRuntimeClient } = await import('testcontainers')
   try {
     await getContainerRuntimeClient()
   } catch {
     return undefined
   }
+  return startContainer
+}
+
+async function startContainer(certificate: Certificate): Promise<Server> {
+  const { GenericContainer, Wait } = await import('testcontainers')
   const image = process.env.MINIO_IMAGE ?? IMAGE
   const runningContainer = await new GenericContainer(image)
     .withCommand(['server', '/data', '--certs-dir', '/certs'])
@@ -107,13 +125,18 @@ async function container(certificate: Certificate): Promise<Server | undefined> 
   }
 }
 
-/** MinIO built from source, if Go is installed. The build takes minutes, and the next run finds its result. */
-async function buildFromSource(certificate: Certificate): Promise<Server | undefined> {
+/** MinIO's source, if Go is installed. */
+async function sourceOfMinio(): Promise<Start | undefined> {
   try {
     execFileSync('go', ['version'], { stdio: 'ignore' })
   } catch {
     return undefined
   }
+  return buildMinio
+}
+
+/** Builds MinIO, which takes minutes, and starts it. The next run finds the result of the build. */
+async function buildMinio(certificate: Certificate): Promise<Server> {
   console.log(`Building ${GO_MODULE} into .cache/bin; this takes a few minutes and happens only once.`)
   mkdirSync(BIN, { recursive: true })
   const env = { ...process.env, GOBIN: BIN, CGO_ENABLED: '0' }
@@ -121,7 +144,7 @@ async function buildFromSource(certificate: Certificate): Promise<Server | undef
     env,
     stdio: ['ignore', 'inherit', 'inherit'],
   })
-  return await binary(certificate)
+  return await startMinio(join(BIN, MINIO), certificate)
 }
 
 /** Starts MinIO with TLS, because it accepts SSE-C keys over TLS only. For tests over http there is the fault proxy. */
