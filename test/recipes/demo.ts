@@ -1,136 +1,265 @@
 /**
- * `npm run demo [-- FOLDER]`: uploads a tar archive of node_modules, or of FOLDER, reads it back and compares. It uses
- * the S3 at S3_ENDPOINT, with the usual AWS_* variables. Without S3_ENDPOINT it starts an S3 server in this process,
- * which is slow and removes its objects at the end, but needs nothing to be installed.
+ * `npm run demo [-- FOLDER]`: an upload while its source is being made, a producer that crashes, and an upload that is
+ * killed and resumed. Each claim is checked, and the demo fails if one does not hold. It uses the S3 at S3_ENDPOINT,
+ * with the usual AWS_* variables, in a bucket of its own. Without S3_ENDPOINT it starts a server in this process, which
+ * is slow, but needs nothing to be installed.
  */
-import { spawn } from 'node:child_process'
-import { createHash } from 'node:crypto'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { constants, tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { text } from 'node:stream/consumers'
+import { finished, pipeline } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
   CreateBucketCommand,
   DeleteBucketCommand,
   DeleteObjectCommand,
   GetObjectCommand,
+  ListObjectsV2Command,
   S3Client,
 } from '@aws-sdk/client-s3'
-import { type S3WritableResult, s3Writable } from 's3-writable'
-import S3rver from 's3rver'
+import { abortUpload, listParts, listUploads, s3Writable } from 's3-writable'
+import { findDemoServer } from './demo-server.js'
 
 const MiB = 1024 * 1024
 const folder = process.argv[2] ?? 'node_modules'
-const Bucket = `s3-writable-demo-${Date.now().toString(36)}`
-const Key = 'archive.tar'
+const Bucket = `s3-writable-demo-${Date.now().toString(36)}-${process.pid.toString(36)}`
+const COMMAND = join(dirname(createRequire(import.meta.url).resolve('s3-writable')), 'cli/main.js')
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
 
-interface Digest {
-  size: number
-  sha256: string
+// Ctrl-C ends the demo as a failed check does: what it has made is removed.
+const stopped = new AbortController()
+const { signal } = stopped
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(name, () => {
+    process.exitCode = 128 + constants.signals[name]
+    stopped.abort(new Error(`ended by ${name}`))
+  })
 }
 
-const { name, client, stop } = await findS3()
+const server = await findDemoServer()
+Object.assign(process.env, server.env)
+const client = new S3Client({ forcePathStyle: true })
+const scratch = await mkdtemp(join(tmpdir(), 's3-writable-demo-files-'))
 try {
-  console.log(`tar -cf - ${folder} | s3://${Bucket}/${Key}, on ${name}`)
   await client.send(new CreateBucketCommand({ Bucket }))
-  try {
-    await demonstrate()
-  } finally {
-    await client.send(new DeleteObjectCommand({ Bucket, Key }))
-    await client.send(new DeleteBucketCommand({ Bucket }))
-  }
+  await show().catch(reportFailure)
+  await removeBucket()
+} catch (error) {
+  reportFailure(error)
 } finally {
   client.destroy()
-  await stop()
+  await rm(scratch, { recursive: true })
+  await server.stop()
 }
 
-async function demonstrate(): Promise<void> {
-  const start = performance.now()
-  const { written, result } = await upload()
-  const seconds = (performance.now() - start) / 1000
-  const { size, parts } = result
-  console.log(
-    `${inMiB(size)} in ${parts} parts, in ${seconds.toFixed(1)} s: ${(size / MiB / seconds).toFixed(0)} MiB/s, tar included`,
-  )
-  const read = await readBack()
-  console.log(`written: ${written.size} bytes, SHA-256 ${written.sha256}`)
-  console.log(`read:    ${read.size} bytes, SHA-256 ${read.sha256}`)
-  const same = result.size === written.size && read.size === written.size && read.sha256 === written.sha256
-  console.log(same ? 'They are the same.' : 'THEY DIFFER.')
-  if (!same) process.exitCode = 1
+async function show(): Promise<void> {
+  console.log(`The S3 is ${server.name}. The bucket is ${Bucket}.`)
+  await uploadWhileItGoes()
+  await crash()
+  await killAndResume()
+  console.log(`In the bucket are ${await objects()}; unfinished uploads: ${await unfinishedUploads()}.`)
+  console.log('All of this was checked. The demo now removes its bucket.')
 }
 
-async function upload(): Promise<{ written: Digest; result: S3WritableResult }> {
+function reportFailure(error: unknown): void {
+  console.error(`The demo has failed: ${error instanceof Error ? error.message : error}`)
+  process.exitCode ??= 1
+}
+
+/** 1. The library: an archive is uploaded while tar makes it. */
+async function uploadWhileItGoes(): Promise<void> {
+  const Key = 'archive.tar'
+  console.log(`1. An upload while it goes: tar -cf - ${folder} | s3://${Bucket}/${Key}`)
   const tar = spawn('tar', ['-cf', '-', folder], { stdio: ['ignore', 'pipe', 'inherit'] })
   await once(tar, 'spawn')
   const closed = once(tar, 'close')
+  let seen: Promise<void> | undefined
+  const start = performance.now()
   const upload = s3Writable({
     client,
     Bucket,
     Key,
+    signal,
     ContentType: 'application/x-tar',
     // When a child process crashes, its stdout simply ends, as on success. Check the exit code in `beforeComplete`.
     beforeComplete: async () => {
-      const [code, signal] = await closed
-      if (code !== 0) throw new Error(`tar ended with ${signal ?? `code ${code}`}`)
+      const [code, killedBy] = await closed
+      check(code === 0, `tar ended with ${killedBy ?? `code ${code}`}`)
+      await seen
     },
   })
-  let shownParts = 0
-  upload.on('progress', ({ sent, loaded, parts }) => {
-    if (parts === shownParts) return
-    shownParts = parts
-    console.log(`part ${String(parts).padStart(3)} stored: ${inMiB(loaded)} of ${inMiB(sent)} sent`)
+  upload.on('progress', ({ parts, loaded }) => {
+    if (parts === 0 || tar.exitCode !== null) return
+    seen ??= objects().then((there) => {
+      check(there === 'no object', `${there} exists before its last byte was sent`)
+      console.log(`   ${inMiB(loaded)} are stored while tar still runs; in the bucket is ${there} yet.`)
+    })
+    // `beforeComplete` reports a failure.
+    seen.catch(() => {})
   })
-  const digest = digester()
-  await pipeline(tar.stdout, digest.passThrough, upload)
-  return { written: digest.end(), result: await upload.done() }
+  const written = createHash('sha256')
+  const hash = async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of chunks) {
+      written.update(chunk)
+      yield chunk
+    }
+  }
+  // `pipeline` may reject before the stream has removed its parts.
+  await Promise.allSettled([pipeline(tar.stdout, hash, upload), finished(upload)])
+  const { size, parts } = await upload.done()
+  const seconds = ((performance.now() - start) / 1000).toFixed(1)
+  if (seen === undefined) console.log('   The archive is so small that tar ended before its first part was stored.')
+  console.log(`   tar has ended with 0, and ${Key} exists: ${inMiB(size)}, parts: ${parts}, in ${seconds} s.`)
+  await compare(Key, written.digest('hex'))
 }
 
-async function readBack(): Promise<Digest> {
-  const { Body } = await client.send(new GetObjectCommand({ Bucket, Key }))
-  const digest = digester()
-  for await (const _ of digest.passThrough(Body as Readable));
-  return digest.end()
+/** 2. The command: a producer that crashes publishes nothing, and nothing of it is left. */
+async function crash(): Promise<void> {
+  const Key = 'dump.sql'
+  const producer = `process.stdout.write(Buffer.alloc(${20 * MiB}))
+    process.stdin.resume().on('end', () => process.kill(process.pid, 'SIGKILL'))`
+  console.log(`2. A producer that crashes: s3-writable s3://${Bucket}/${Key} -- node dump.js`)
+  await writeFile(join(scratch, 'dump.js'), producer)
+  const { child, ended } = start([`s3://${Bucket}/${Key}`, '--', process.execPath, join(scratch, 'dump.js')])
+  const stored = await waitForParts(Key, 2, ended)
+  child.stdin?.end()
+  const { code, stderr } = await ended
+  check(code !== 0, `s3-writable exits with ${code} though its producer crashed`)
+  console.log(`   It crashes when ${stored} are stored. The command exits with ${code} and says: ${lastLine(stderr)}`)
+  const left = await unfinishedUploads()
+  const there = await objects()
+  check(there === 'archive.tar', `the bucket should hold only archive.tar. It holds ${there}`)
+  check(left === 'none', `an unfinished upload is left: ${left}`)
+  console.log(`   In the bucket is only ${there}, no ${Key}; unfinished uploads: ${left}.`)
 }
 
-/** Passes bytes through unchanged, and counts and hashes them. */
-function digester(): { passThrough: (source: AsyncIterable<Buffer>) => AsyncGenerator<Buffer>; end: () => Digest } {
+/** 3. The command: an upload that is killed keeps its parts, and another process resumes it. */
+async function killAndResume(): Promise<void> {
+  const Key = 'disk.img'
+  const S3 = `s3://${Bucket}/${Key}`
+  const file = join(scratch, Key)
+  const image = randomBytes(48 * MiB)
+  await writeFile(file, image)
+  console.log(`3. An upload that is killed: s3-writable ${S3} < ${Key}`)
+  const { child, ended } = start([S3])
+  // Four parts of 8 MiB, and half of another.
+  child.stdin?.write(image.subarray(0, 36 * MiB))
+  const stored = await waitForParts(Key, 4, ended)
+  child.kill('SIGKILL')
+  check((await ended).killedBy === 'SIGKILL', 's3-writable was not killed')
+  const left = await unfinishedUploads()
+  check(left === Key, `${Key} should be the only unfinished upload. Unfinished uploads: ${left}`)
+  check(!(await objects()).includes(Key), `${Key} exists, though it was never complete`)
+  console.log(`   kill -9 when ${stored} are stored. In the bucket is no ${Key}; unfinished uploads: ${left}.`)
+  const input = await open(file)
+  const resumed = await start(['--resume', S3, '--json'], input.fd).ended
+  await input.close()
+  check(resumed.code === 0, `s3-writable --resume exits with ${resumed.code}: ${resumed.stderr}`)
+  const { size, skipped } = JSON.parse(resumed.stdout)
+  check(size === image.length && skipped === 32 * MiB, `${skipped} bytes of ${size} were skipped`)
+  console.log(`   s3-writable --resume: ${inMiB(skipped)} were stored already, ${inMiB(size - skipped)} are sent.`)
+  await compare(
+    Key,
+    createHash('sha256')
+      .update(await readFile(file))
+      .digest('hex'),
+  )
+}
+
+interface Ended {
+  code: number | null
+  killedBy: NodeJS.Signals | null
+  stdout: string
+  stderr: string
+}
+
+/** Starts the command as a user's shell does. */
+function start(args: string[], stdin: 'pipe' | number = 'pipe'): { child: ChildProcess; ended: Promise<Ended> } {
+  const child = spawn(process.execPath, [COMMAND, '--path-style', ...args], { stdio: [stdin, 'pipe', 'pipe'] })
+  child.stdin?.on('error', () => {})
+  const end = (): boolean => child.kill()
+  signal.addEventListener('abort', end)
+  const outputs = [child.stdout, child.stderr].map((output) => text(output as Readable))
+  const ended = Promise.all([once(child, 'close'), ...outputs]).then(
+    ([[code, killedBy], stdout = '', stderr = '']): Ended => {
+      signal.removeEventListener('abort', end)
+      signal.throwIfAborted()
+      return { code, killedBy, stdout, stderr }
+    },
+  )
+  ended.catch(() => {})
+  return { child, ended }
+}
+
+/** Waits until this many parts of the upload are stored, and fails if the command ends before. */
+async function waitForParts(Key: string, count: number, ended: Promise<Ended>): Promise<string> {
+  let result: Ended | undefined
+  void ended.then(
+    (value) => {
+      result = value
+    },
+    () => {},
+  )
+  for (;;) {
+    let parts = 0
+    for await (const upload of listUploads({ client, Bucket, Prefix: Key })) {
+      for await (const _ of listParts({ client, Bucket, Key: upload.Key, UploadId: upload.UploadId })) parts++
+    }
+    if (parts >= count) return `${parts} parts`
+    check(result === undefined, `s3-writable ended too early, with ${result?.code}: ${result?.stderr}`)
+    await sleep(50, undefined, { signal })
+  }
+}
+
+/** Reads the object back. */
+async function compare(Key: string, expected: string): Promise<void> {
+  const { Body } = await client.send(new GetObjectCommand({ Bucket, Key }), { abortSignal: signal })
   const hash = createHash('sha256')
-  let size = 0
-  return {
-    async *passThrough(source) {
-      for await (const chunk of source) {
-        hash.update(chunk)
-        size += chunk.length
-        yield chunk
-      }
-    },
-    end: () => ({ size, sha256: hash.digest('hex') }),
-  }
+  await pipeline(Body as Readable, hash, { signal })
+  const read = hash.digest('hex')
+  check(read === expected, `${Key} has the SHA-256 ${read} when it is read back, but ${expected} was written`)
+  console.log(`   SHA-256 written and read back: ${read}`)
 }
 
-async function findS3(): Promise<{ name: string; client: S3Client; stop: () => Promise<void> }> {
-  const { S3_ENDPOINT, AWS_REGION: region = 'us-east-1' } = process.env
-  if (S3_ENDPOINT) {
-    const client = new S3Client({ endpoint: S3_ENDPOINT, region, forcePathStyle: true })
-    return { name: S3_ENDPOINT, client, stop: async () => {} }
+async function objects(): Promise<string> {
+  const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket }))
+  return Contents.map(({ Key }) => Key).join(' and ') || 'no object'
+}
+
+async function unfinishedUploads(): Promise<string> {
+  const keys: string[] = []
+  for await (const { Key, UploadId } of listUploads({ client, Bucket })) {
+    // MinIO may list an upload that no longer exists.
+    const parts = listParts({ client, Bucket, Key, UploadId }).next()
+    const exists = await parts.then(
+      () => true,
+      (error) => error.name !== 'NoSuchUpload',
+    )
+    if (exists) keys.push(Key)
   }
-  const directory = await mkdtemp(join(tmpdir(), 's3-writable-demo-'))
-  const server = new S3rver({ address: '127.0.0.1', port: 0, silent: true, directory })
-  const { port } = await server.run()
-  const client = new S3Client({
-    endpoint: `http://127.0.0.1:${port}`,
-    region,
-    forcePathStyle: true,
-    credentials: { accessKeyId: 'S3RVER', secretAccessKey: 'S3RVER' },
-  })
-  const stop = async (): Promise<void> => {
-    await server.close()
-    await rm(directory, { recursive: true, force: true })
-  }
-  return { name: 's3rver, in this process', client, stop }
+  return keys.join(', ') || 'none'
+}
+
+async function removeBucket(): Promise<void> {
+  for await (const upload of listUploads({ client, Bucket })) await abortUpload({ client, Bucket, ...upload })
+  const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket }))
+  for (const { Key } of Contents) await client.send(new DeleteObjectCommand({ Bucket, Key }))
+  await client.send(new DeleteBucketCommand({ Bucket }))
+}
+
+function check(holds: boolean, failure: string): void {
+  signal.throwIfAborted()
+  if (!holds) throw new Error(failure)
+}
+
+function lastLine(message: string): string {
+  return message.trim().split('\n').pop() as string
 }
 
 function inMiB(bytes: number): string {

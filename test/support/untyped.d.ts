@@ -12,8 +12,19 @@ declare module 's3rver' {
     resetOnClose?: boolean
     configureBuckets?: { name: string }[]
   }
+  /** What the demo uses of Koa's context. */
+  export interface Context {
+    method: string
+    path: string
+    query: Record<string, string | undefined>
+    status: number
+    type: string
+    body: unknown
+  }
   export default class S3rver {
     constructor(options: Options)
+    /** Koa's middleware, called in this order. */
+    middleware: ((context: Context, next: () => Promise<void>) => Promise<void>)[]
     run(): Promise<{ address: string; port: number }>
     close(): Promise<void>
   }
