@@ -14,8 +14,10 @@ import { unfinishedUpload } from '../support/unfinished-upload.js'
 
 const ROOT = join(import.meta.dirname, '../..')
 const TALK = bytes(12 * MiB)
-/** The languages whose blocks are run, each by a test below … */
-const RUN = ['bash', 'json', 'sh', 'ts']
+/** The page whose commands are run by test/cli/recipes.test.ts, with producers of its own. */
+const RECIPES = 'lib/cli/recipes.md'
+/** The languages whose blocks are run, each by a test below or by that of the recipes … */
+const RUN = ['bash', 'crontab', 'ini', 'json', 'sh', 'ts', 'yaml']
 /** … and those of blocks that are pictures made of text. */
 const TEXT = ['text']
 /** The unfinished upload that a command or a block resumes. */
@@ -36,7 +38,9 @@ t.test('every TypeScript block of every page compiles, runs, and makes the objec
       .replaceAll('https://s3.example.com', endpoint.href)
     writeFileSync(files[i] as string, here)
   }
-  const rules = blocks.filter(({ language }) => language === 'json').map(({ code }) => code)
+  // The other JSON is a policy, which test/cli/permissions.test.ts uses.
+  const json = blocks.filter(({ language, code }) => language === 'json' && !code.includes('"Statement"'))
+  const rules = json.map(({ code }) => code)
   t.ok(rules.length >= 1)
   for (const [i, rule] of rules.entries()) {
     const type = "import type { BucketLifecycleConfiguration } from '@aws-sdk/client-s3'\n"
@@ -58,7 +62,8 @@ t.test('every TypeScript block of every page compiles, runs, and makes the objec
 })
 
 t.test('every command line of every page works', async (t) => {
-  const lines = blocks.filter(({ language }) => language === 'bash').flatMap(({ code }) => code.trim().split('\n'))
+  const shown = blocks.filter(({ language, page }) => language === 'bash' && page !== RECIPES)
+  const lines = shown.flatMap(({ code }) => code.trim().split('\n'))
   t.ok(lines.length >= 5)
   const Bucket = await makeBucket(t)
   const command = `#!/bin/sh\nexec '${process.execPath}' '${join(ROOT, 'dist/cli/main.js')}' "$@"\n`
