@@ -14,16 +14,9 @@ import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { finished, pipeline } from 'node:stream/promises'
-import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  CreateBucketCommand,
-  DeleteBucketCommand,
-  DeleteObjectCommand,
-  GetObjectCommand,
-  ListObjectsV2Command,
-  S3Client,
-} from '@aws-sdk/client-s3'
-import { abortUpload, listParts, listUploads, s3Writable } from 's3-writable'
+import { S3Client } from '@aws-sdk/client-s3'
+import { s3Writable } from 's3-writable'
+import { type CommandResult, DemoBucket } from './demo-bucket.js'
 import { findDemoServer } from './demo-server.js'
 
 const MiB = 1024 * 1024
@@ -45,11 +38,12 @@ for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 const server = await findDemoServer()
 Object.assign(process.env, server.env)
 const client = new S3Client({ forcePathStyle: true })
+const bucket = new DemoBucket(client, Bucket, signal)
 const scratch = await mkdtemp(join(tmpdir(), 's3-writable-demo-files-'))
 try {
-  await client.send(new CreateBucketCommand({ Bucket }))
+  await bucket.create()
   await show().catch(reportFailure)
-  await removeBucket()
+  await bucket.remove()
 } catch (error) {
   reportFailure(error)
 } finally {
@@ -63,7 +57,7 @@ async function show(): Promise<void> {
   await uploadWhileItGoes()
   await crash()
   await killAndResume()
-  console.log(`In the bucket are ${await objects()}; unfinished uploads: ${await unfinishedUploads()}.`)
+  console.log(`In the bucket are ${await bucket.objects()}; unfinished uploads: ${await bucket.unfinishedUploads()}.`)
   console.log('All of this was checked. The demo now removes its bucket.')
 }
 
@@ -96,7 +90,7 @@ async function uploadWhileItGoes(): Promise<void> {
   })
   upload.on('progress', ({ parts, loaded }) => {
     if (parts === 0 || tar.exitCode !== null) return
-    seen ??= objects().then((there) => {
+    seen ??= bucket.objects().then((there) => {
       check(there === 'no object', `${there} exists before its last byte was sent`)
       console.log(`   ${inMiB(loaded)} are stored while tar still runs; in the bucket is ${there} yet.`)
     })
@@ -116,7 +110,7 @@ async function uploadWhileItGoes(): Promise<void> {
   const seconds = ((performance.now() - start) / 1000).toFixed(1)
   if (seen === undefined) console.log('   The archive is so small that tar ended before its first part was stored.')
   console.log(`   tar has ended with 0, and ${Key} exists: ${inMiB(size)}, parts: ${parts}, in ${seconds} s.`)
-  await compare(Key, written.digest('hex'))
+  await bucket.compare(Key, written.digest('hex'))
 }
 
 /** 2. The command: a producer that crashes publishes nothing, and nothing of it is left. */
@@ -127,13 +121,13 @@ async function crash(): Promise<void> {
   console.log(`2. A producer that crashes: s3-writable s3://${Bucket}/${Key} -- node dump.js`)
   await writeFile(join(scratch, 'dump.js'), producer)
   const { child, ended } = start([`s3://${Bucket}/${Key}`, '--', process.execPath, join(scratch, 'dump.js')])
-  const stored = await waitForParts(Key, 2, ended)
+  const stored = await bucket.waitForParts(Key, 2, ended)
   child.stdin?.end()
   const { code, stderr } = await ended
   check(code !== 0, `s3-writable exits with ${code} though its producer crashed`)
   console.log(`   It crashes when ${stored} are stored. The command exits with ${code} and says: ${lastLine(stderr)}`)
-  const left = await unfinishedUploads()
-  const there = await objects()
+  const left = await bucket.unfinishedUploads()
+  const there = await bucket.objects()
   check(there === 'archive.tar', `the bucket should hold only archive.tar. It holds ${there}`)
   check(left === 'none', `an unfinished upload is left: ${left}`)
   console.log(`   In the bucket is only ${there}, no ${Key}; unfinished uploads: ${left}.`)
@@ -150,12 +144,12 @@ async function killAndResume(): Promise<void> {
   const { child, ended } = start([S3])
   // Four parts of 8 MiB, and half of another.
   child.stdin?.write(image.subarray(0, 36 * MiB))
-  const stored = await waitForParts(Key, 4, ended)
+  const stored = await bucket.waitForParts(Key, 4, ended)
   child.kill('SIGKILL')
   check((await ended).killedBy === 'SIGKILL', 's3-writable was not killed')
-  const left = await unfinishedUploads()
+  const left = await bucket.unfinishedUploads()
   check(left === Key, `${Key} should be the only unfinished upload. Unfinished uploads: ${left}`)
-  check(!(await objects()).includes(Key), `${Key} exists, though it was never complete`)
+  check(!(await bucket.objects()).includes(Key), `${Key} exists, though it was never complete`)
   console.log(`   kill -9 when ${stored} are stored. In the bucket is no ${Key}; unfinished uploads: ${left}.`)
   const input = await open(file)
   const resumed = await start(['--resume', S3, '--json'], input.fd).ended
@@ -164,7 +158,7 @@ async function killAndResume(): Promise<void> {
   const { size, skipped } = JSON.parse(resumed.stdout)
   check(size === image.length && skipped === 32 * MiB, `${skipped} bytes of ${size} were skipped`)
   console.log(`   s3-writable --resume: ${inMiB(skipped)} were stored already, ${inMiB(size - skipped)} are sent.`)
-  await compare(
+  await bucket.compare(
     Key,
     createHash('sha256')
       .update(await readFile(file))
@@ -172,22 +166,18 @@ async function killAndResume(): Promise<void> {
   )
 }
 
-interface Ended {
-  code: number | null
-  killedBy: NodeJS.Signals | null
-  stdout: string
-  stderr: string
-}
-
 /** Starts the command as a user's shell does. */
-function start(args: string[], stdin: 'pipe' | number = 'pipe'): { child: ChildProcess; ended: Promise<Ended> } {
+function start(
+  args: string[],
+  stdin: 'pipe' | number = 'pipe',
+): { child: ChildProcess; ended: Promise<CommandResult> } {
   const child = spawn(process.execPath, [COMMAND, '--path-style', ...args], { stdio: [stdin, 'pipe', 'pipe'] })
   child.stdin?.on('error', () => {})
   const end = (): boolean => child.kill()
   signal.addEventListener('abort', end)
   const outputs = [child.stdout, child.stderr].map((output) => text(output as Readable))
   const ended = Promise.all([once(child, 'close'), ...outputs]).then(
-    ([[code, killedBy], stdout = '', stderr = '']): Ended => {
+    ([[code, killedBy], stdout = '', stderr = '']): CommandResult => {
       signal.removeEventListener('abort', end)
       signal.throwIfAborted()
       return { code, killedBy, stdout, stderr }
@@ -195,62 +185,6 @@ function start(args: string[], stdin: 'pipe' | number = 'pipe'): { child: ChildP
   )
   ended.catch(() => {})
   return { child, ended }
-}
-
-/** Waits until this many parts of the upload are stored, and fails if the command ends before. */
-async function waitForParts(Key: string, count: number, ended: Promise<Ended>): Promise<string> {
-  let result: Ended | undefined
-  void ended.then(
-    (value) => {
-      result = value
-    },
-    () => {},
-  )
-  for (;;) {
-    let parts = 0
-    for await (const upload of listUploads({ client, Bucket, Prefix: Key })) {
-      for await (const _ of listParts({ client, Bucket, Key: upload.Key, UploadId: upload.UploadId })) parts++
-    }
-    if (parts >= count) return `${parts} parts`
-    check(result === undefined, `s3-writable ended too early, with ${result?.code}: ${result?.stderr}`)
-    await sleep(50, undefined, { signal })
-  }
-}
-
-/** Reads the object back. */
-async function compare(Key: string, expected: string): Promise<void> {
-  const { Body } = await client.send(new GetObjectCommand({ Bucket, Key }), { abortSignal: signal })
-  const hash = createHash('sha256')
-  await pipeline(Body as Readable, hash, { signal })
-  const read = hash.digest('hex')
-  check(read === expected, `${Key} has the SHA-256 ${read} when it is read back, but ${expected} was written`)
-  console.log(`   SHA-256 written and read back: ${read}`)
-}
-
-async function objects(): Promise<string> {
-  const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket }))
-  return Contents.map(({ Key }) => Key).join(' and ') || 'no object'
-}
-
-async function unfinishedUploads(): Promise<string> {
-  const keys: string[] = []
-  for await (const { Key, UploadId } of listUploads({ client, Bucket })) {
-    // MinIO may list an upload that no longer exists.
-    const parts = listParts({ client, Bucket, Key, UploadId }).next()
-    const exists = await parts.then(
-      () => true,
-      (error) => error.name !== 'NoSuchUpload',
-    )
-    if (exists) keys.push(Key)
-  }
-  return keys.join(', ') || 'none'
-}
-
-async function removeBucket(): Promise<void> {
-  for await (const upload of listUploads({ client, Bucket })) await abortUpload({ client, Bucket, ...upload })
-  const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket }))
-  for (const { Key } of Contents) await client.send(new DeleteObjectCommand({ Bucket, Key }))
-  await client.send(new DeleteBucketCommand({ Bucket }))
 }
 
 function check(holds: boolean, failure: string): void {
