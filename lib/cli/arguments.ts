@@ -22,6 +22,7 @@ const EXAMPLES = `Examples:
   s3-writable s3://backups/db.sql.gz -- bash -o pipefail -c 'pg_dump app | gzip'
   tar -c /srv | s3-writable s3://backups/srv.tar --storage-class GLACIER --expected-size 40GiB
   s3-writable --resume --leave-parts s3://backups/disk.img < disk.img
+  s3-writable --resume=auto --leave-parts s3://backups/app.sql -- pg_dump app
   s3-writable ls s3://backups
   s3-writable abort s3://backups --older-than 7d
 
@@ -37,7 +38,8 @@ the start: stored parts are compared with the input, and sent again where they
 differ. With --trust-parts (on Linux, with a file as standard input), s3-writable
 begins to read after the stored parts and compares nothing: if the file has changed
 before that point, the object mixes old and new bytes. A resumed upload that fails
-is removed unless --leave-parts is given again.
+is removed unless --leave-parts is given again. --resume fails if there is nothing to
+resume; --resume=auto then begins a new upload, so that one line can run every night.
 
 Region, credentials and endpoint come from the environment and ~/.aws, as for the
 AWS CLI.
@@ -134,7 +136,14 @@ function passOptionsOn(program: Command, command: Command): void {
  */
 export function toParsable(argv: string[]): string[] {
   const end = argv.includes('--') ? argv.indexOf('--') : argv.length
-  return argv.map((word, index) => (word === '--resume=auto' && index < end ? '--resume-auto' : word))
+  return argv.map((word, index) => {
+    if (index >= end) return word
+    const isSplit = word === '--resume' && argv[index + 1] === 'auto'
+    if (isSplit || (word.startsWith('--resume=') && word !== '--resume=auto')) {
+      throw new Failure(2, 'Write --resume, or in one word --resume=auto: --resume takes no other value.')
+    }
+    return word === '--resume=auto' ? '--resume-auto' : word
+  })
 }
 
 /**
@@ -187,7 +196,7 @@ function addUploadOptions(command: Command): Command {
     .option('--checksum-algorithm <name>', 'algorithm of the checksums, such as CRC32C or SHA256 (default: CRC32)')
     .option('--if-none-match <etag>', "with '*': publish only if the object does not exist")
     .option('--param <Name=value>', "any other S3 parameter, in S3's spelling; can be repeated", parseParam)
-    .option('--resume', 'continue the unfinished upload of this object; --resume=auto: if there is one')
+    .option('--resume', 'continue the unfinished upload of this object; --resume=auto: if there is one, else begin one')
     .addOption(new Option('--resume-auto').hideHelp())
     .option('--upload-id <id>', 'with --resume: UploadId of the upload to continue, if the object has several')
     .option('--trust-parts', 'with --resume: skip the input that is already stored, without comparing it')

@@ -6,21 +6,33 @@ import { isAcceptedAfterCreate } from './s3-parameters.js'
 import { formatOptions, shellQuote } from './shell.js'
 
 /**
- * The sentence that names the command which resumes a failed upload. It is empty unless `--leave-parts` kept an upload
- * that can be resumed.
+ * The sentence that says how to continue after a failed upload. It is empty unless `--leave-parts` kept an upload that can
+ * be resumed, or the upload to resume must be chosen or removed first.
  */
 export function resumeHint(to: Address, error: unknown, options: UploadCommandOptions, command: string[]): string {
-  const { UploadId, code } = error as Partial<S3WritableError>
-  if (!options.leaveParts || UploadId === undefined || code === 'ERR_S3_RESUME') return ''
-  const line = [
+  const { UploadId, code, message = '' } = error as Partial<S3WritableError>
+  const line = (id: string): string => resumeCommand(to, id, options, command)
+  if (code === 'ERR_S3_RESUME') {
+    if (/Name one by its UploadId/.test(message)) {
+      return `To remove one: ${abortCommand(to, 'ID', options)}; to continue one: ${line('ID')}`
+    }
+    if (!options.resumeAuto || UploadId === undefined) return ''
+    return `To remove it, so that the next run begins a new one: ${abortCommand(to, UploadId, options)}`
+  }
+  if (!options.leaveParts || UploadId === undefined) return ''
+  const again = options.resumeAuto ? 'the same command again, or this' : 'this'
+  return `The stored parts are kept. To resume, run ${again} with the same input: ${line(UploadId)}`
+}
+
+function resumeCommand(to: Address, UploadId: string, options: UploadCommandOptions, command: string[]): string {
+  return [
     's3-writable --resume',
     ...addressArguments(to, options),
     ...formatOptions({ 'upload-id': UploadId }),
-    '--leave-parts',
+    ...(options.leaveParts ? ['--leave-parts'] : []),
     ...uploadArguments(options),
     ...(command.length === 0 ? [] : ['--', ...command.map(shellQuote)]),
   ].join(' ')
-  return ` The stored parts are kept. To resume, run this with the same input: ${line}`
 }
 
 /** The options that a resumed upload still accepts. The value of a customer's key is a secret, so it is not printed. */
@@ -40,11 +52,22 @@ function uploadArguments({
 }
 
 /** The sentence that names the command which removes, or finds, what a failed clean-up may have left. */
-export function leftoverHint(to: Address, UploadId: string | undefined, options: ClientOptions): string {
-  const at = addressArguments(to, options).join(' ')
-  if (UploadId === undefined) return `An unfinished upload may be left. To list it: s3-writable ls ${at}`
-  const uploadId = formatOptions({ 'upload-id': UploadId }).join(' ')
-  return `Parts may be left. To remove them: s3-writable abort ${at} ${uploadId}`
+export function leftoverHint(
+  to: Address,
+  UploadId: string | undefined,
+  options: ClientOptions & { resumeAuto?: boolean },
+): string {
+  const next = options.resumeAuto ? '; the next run with --resume=auto continues an upload that is left' : ''
+  if (UploadId === undefined) {
+    const at = addressArguments(to, options).join(' ')
+    return `An unfinished upload may be left${next}. To list it: s3-writable ls ${at}`
+  }
+  return `Parts may be left${next}. To remove them: ${abortCommand(to, UploadId, options)}`
+}
+
+function abortCommand(to: Address, UploadId: string, options: ClientOptions): string {
+  const words = [...addressArguments(to, options), ...formatOptions({ 'upload-id': UploadId })]
+  return `s3-writable abort ${words.join(' ')}`
 }
 
 function addressArguments({ Bucket, Key }: Address, options: ClientOptions): string[] {

@@ -82,7 +82,13 @@ async function findReason(error: Error, { output, succeeded }: Producer): Promis
 function toUploadFailure(error: Error, reason: Error, leftover: () => string, resume: string): Failure {
   const code = reason instanceof Failure ? reason.exitCode : 1
   const { cleanupError } = error as Partial<S3WritableError>
-  return new Failure(code, `${explain(reason)}${cleanupError === undefined ? resume : ` ${leftover()}`}`, error)
+  return new Failure(code, addSentence(explain(reason), cleanupError === undefined ? resume : leftover()), error)
+}
+
+/** The messages of the library have no full stop at their end. */
+function addSentence(message: string, sentence: string): string {
+  if (sentence === '') return message
+  return `${message}${/[.!?]$/.test(message) ? '' : '.'} ${sentence}`
 }
 
 /** The first signal ends the producer, and aborts and cleans up the upload. The second one exits without waiting. */

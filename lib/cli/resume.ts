@@ -40,9 +40,11 @@ export async function planResume(
   { resume, resumeAuto, uploadId: UploadId, trustParts, param }: ResumeOptions,
   input: InputFile | undefined,
 ): Promise<ResumePlan> {
+  if (resume && resumeAuto) throw new Failure(2, '--resume and --resume=auto exclude each other: give one of them.')
   if (!resume) {
-    if (UploadId !== undefined) throw new Failure(2, '--upload-id needs --resume.')
-    if (trustParts) throw new Failure(2, '--trust-parts needs --resume.')
+    const needed = resumeAuto ? '--resume without =auto' : '--resume'
+    if (UploadId !== undefined) throw new Failure(2, `--upload-id needs ${needed}.`)
+    if (trustParts) throw new Failure(2, `--trust-parts needs ${needed}.`)
     return resumeAuto ? { resume: 'auto' } : {}
   }
   if (!trustParts) return { resume: UploadId === undefined ? true : { UploadId } }

@@ -226,7 +226,13 @@ t.test('parameters of Create are refused with --resume, and --upload-id is refus
     [['--resume', '--metadata', 'a=b'], /--metadata cannot be combined with --resume/],
     [['--resume', '--sse-kms-key-id', 'x'], /--sse-kms-key-id cannot be combined with --resume/],
     [['--resume', '--param', 'WebsiteRedirectLocation=/'], /"WebsiteRedirectLocation" option must be left out/],
-    [['--upload-id', 'x'], /--upload-id needs --resume/],
+    [['--upload-id', 'x'], /--upload-id needs --resume\.\n/],
+    [['--resume=auto', '--upload-id', 'x'], /--upload-id needs --resume without =auto\.\n/],
+    [['--resume=auto', '--trust-parts'], /--trust-parts needs --resume without =auto\.\n/],
+    [['--resume=auto', '--resume'], /--resume and --resume=auto exclude each other/],
+    [['--resume=other'], /^s3-writable: Write --resume, or in one word --resume=auto: [^\n]*\n$/],
+    [['--resume='], /Write --resume, or in one word --resume=auto/],
+    [['--resume', 'auto'], /Write --resume, or in one word --resume=auto/],
   ] as const) {
     const { code, stderr } = await cli([...args, 's3://bucket/k'], { input: 'x', at: 'http://127.0.0.1:1' })
     t.equal(code, 2, stderr)

@@ -172,7 +172,7 @@ t.test('the command that resumes repeats options that still apply, and prints no
   const to = { Bucket: 'b', Key: 'a key' }
   const error = { UploadId: 'u' }
   const options = { signRequest: true, progress: true, leaveParts: true }
-  const sentence = ' The stored parts are kept. To resume, run this with the same input:'
+  const sentence = 'The stored parts are kept. To resume, run this with the same input:'
   const words = `${sentence} s3-writable --resume 's3://b/a key' --upload-id=u`
   t.equal(resumeHint(to, error, options, []), `${words} --leave-parts`)
   t.equal(resumeHint(to, error, { ...options, leaveParts: false }, []), '')
