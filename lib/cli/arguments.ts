@@ -150,7 +150,7 @@ export function toParsable(argv: string[]): string[] {
  * Joins commander's message into one line, and removes the value of an unknown option. It may be a secret, such as the
  * producer's -pPASSWORD if the -- is missing.
  */
-function toSafeUsageError(text: string): string {
+export function toSafeUsageError(text: string): string {
   return text
     .trimEnd()
     .replace(/^error: /, 's3-writable: ')

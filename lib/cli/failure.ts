@@ -1,8 +1,21 @@
 import { constants } from 'node:os'
 
+/** What `--json` prints of a failure, beside what its cause knows. */
+export interface FailureFacts {
+  /** What went wrong, if the cause has no `code`, or is not the reason. */
+  code?: string
+  Bucket?: string
+  Key?: string
+  /** What failed, if it is not the message of the cause: the failure's message begins with it, and advice follows. */
+  what?: string
+  /** The failure's message for a log, if the one for the user has arguments of the producer, which may be secret. */
+  line?: string
+}
+
 /** An error that ends the process: its exit code, and a one-line message for the user. */
 export class Failure extends Error {
   readonly exitCode: number
+  facts: FailureFacts = {}
   constructor(code: number, message: string, cause?: unknown) {
     super(message, { cause })
     this.exitCode = code

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander'
-import { makeProgram, toParsable } from './arguments.js'
+import { makeProgram, toParsable, toSafeUsageError } from './arguments.js'
+import { printErrorJson } from './error-json.js'
 import { Failure, toFailure } from './failure.js'
 import { findMistake } from './mistakes.js'
 import { EXIT_OUTPUT_CLOSED, printErrorDetails, printMessage, surviveOutputErrors } from './output.js'
@@ -17,6 +18,13 @@ try {
   await program.parseAsync(toParsable(argv), { from: 'user' })
 } catch (error) {
   process.exitCode = reportError(error)
+  if (process.exitCode !== 0 && ownArguments().includes('--json')) await printErrorJson(toReported(error))
+}
+
+/** The error as it was reported on standard error. */
+function toReported(error: unknown): Failure {
+  if (!(error instanceof CommanderError)) return toFailure(error)
+  return new Failure(2, toSafeUsageError(error.message).replace(/^s3-writable: /, ''))
 }
 
 /** Prints the error and returns the exit code. */

@@ -55,10 +55,11 @@ function isClosedPipe(error: unknown): boolean {
 
 /**
  * Keeps the process alive when its output or its terminal is closed, because parts may still have to be removed. For
- * text that commander prints, such as `--help`, the error sets the exit code.
+ * text that commander prints, such as `--help`, the error sets the exit code. That of a failure stays as it is.
  */
 export function surviveOutputErrors(): void {
   process.stdout.on('error', (error) => {
+    if (process.exitCode) return
     process.exitCode = isClosedPipe(error) ? EXIT_OUTPUT_CLOSED : EXIT_OUTPUT_ERROR
   })
   process.stderr.on('error', () => {})

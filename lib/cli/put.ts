@@ -1,7 +1,8 @@
 import { finished, pipeline } from 'node:stream/promises'
 import { type S3Writable, type S3WritableError, type S3WritableOptions, s3Writable } from '../index.js'
 import { makeClient } from './client.js'
-import { explain, Failure, signalExitCode } from './failure.js'
+import { printErrorJson } from './error-json.js'
+import { explain, Failure, type FailureFacts, signalExitCode, toFailure } from './failure.js'
 import { formatBytes, formatDuration, plural } from './format.js'
 import { leftoverHint, resumeHint } from './hints.js'
 import { printJson, printMessage } from './output.js'
@@ -12,12 +13,20 @@ import type { UploadCommandOptions } from './put-options.js'
 import { findInputFile, planResume, type ResumePlan } from './resume.js'
 import { guessContentType, refuseCreateOnlyOptions, s3Parameters } from './s3-parameters.js'
 
+/** The code, in JSON, of the failure of a producer. */
+const PRODUCER_FAILED = 'ERR_PRODUCER'
+
 /** Uploads standard input, or the output of a command. Rejects with a Failure if the object was not published. */
-export async function uploadObject(
-  to: Address,
-  [command, ...args]: string[],
-  options: UploadCommandOptions,
-): Promise<void> {
+export async function uploadObject(to: Address, words: string[], options: UploadCommandOptions): Promise<void> {
+  try {
+    await upload(to, words, options)
+  } catch (error) {
+    throw withFacts(toFailure(error), to)
+  }
+}
+
+async function upload(to: Address, words: string[], options: UploadCommandOptions): Promise<void> {
+  const [command, ...args] = words
   if (command === undefined && process.stdin.isTTY) {
     throw new Failure(
       2,
@@ -32,31 +41,36 @@ export async function uploadObject(
   let producer: Producer | undefined
   const beforeComplete = (): unknown => producer?.succeeded()
   // The stream checks the options, so it is made first: a wrong option must not start the producer.
-  const upload = s3Writable({ client, beforeComplete, ...streamOptions(to, options, plan), ...to } as S3WritableOptions)
+  const stream = s3Writable({ client, beforeComplete, ...streamOptions(to, options, plan), ...to } as S3WritableOptions)
   const start = performance.now()
-  producer = command === undefined ? standardInput(plan.start) : runCommand(command, args)
-  const hint = (): string => leftoverHint(to, upload.UploadId ?? options.uploadId, options)
-  endOnSignals(upload, producer, hint)
+  try {
+    producer = command === undefined ? standardInput(plan.start) : runCommand(command, args)
+  } catch (error) {
+    // Otherwise it would look for the upload to resume.
+    stream.destroy()
+    throw withFacts(error as Failure, { code: PRODUCER_FAILED })
+  }
+  const hint = (): string => leftoverHint(to, stream.UploadId ?? options.uploadId, options)
+  endOnSignals(stream, producer, hint, to, options)
   const hasProgress = options.progress && !options.quiet && !options.json && process.stderr.isTTY
   const total = options.contentLength ?? options.expectedSize
-  const hideProgress = hasProgress ? showProgress(upload, total) : (): void => {}
+  const hideProgress = hasProgress ? showProgress(stream, total) : (): void => {}
   try {
-    await pipeline(producer.output, upload)
+    await pipeline(producer.output, stream)
   } catch (error) {
     // If the producer failed, pipeline rejects before the clean-up has ended.
-    await finished(upload).catch(() => {})
+    await finished(stream).catch(() => {})
     const reason = await findReason(error as Error, producer)
     await producer.terminate()
-    const words = command === undefined ? [] : [command, ...args]
     // A signal that arrives while S3 completes the upload may be too late. Then the upload has succeeded.
-    if (upload.result === undefined) {
-      throw toUploadFailure(error as Error, reason, hint, resumeHint(to, error, options, words))
+    if (stream.result === undefined) {
+      throw toUploadFailure(error as Error, reason, hint, (words) => resumeHint(to, error, options, words), words)
     }
   } finally {
     hideProgress()
     client.destroy()
   }
-  await printResult(upload, to, options, performance.now() - start)
+  await printResult(stream, to, options, performance.now() - start)
 }
 
 function streamOptions({ Key }: Address, options: UploadCommandOptions, { resume }: ResumePlan): object {
@@ -79,10 +93,26 @@ async function findReason(error: Error, { output, succeeded }: Producer): Promis
   )
 }
 
-function toUploadFailure(error: Error, reason: Error, leftover: () => string, resume: string): Failure {
-  const code = reason instanceof Failure ? reason.exitCode : 1
+function toUploadFailure(
+  error: Error,
+  reason: Error,
+  leftover: () => string,
+  resume: (words: string[]) => string,
+  words: string[],
+): Failure {
   const { cleanupError } = error as Partial<S3WritableError>
-  return new Failure(code, addSentence(explain(reason), cleanupError === undefined ? resume : leftover()), error)
+  const withHint = (producer: string[]): string =>
+    addSentence(explain(reason), cleanupError === undefined ? resume(producer) : leftover())
+  const failure = new Failure(reason instanceof Failure ? reason.exitCode : 1, withHint(words), error)
+  // The command that resumes also works without the producer: then it uploads standard input.
+  const facts = { what: reason.message, line: withHint([]) }
+  return withFacts(failure, reason instanceof Failure ? { code: PRODUCER_FAILED, ...reason.facts, ...facts } : facts)
+}
+
+/** Adds facts for `--json`. Those that the failure already has stay as they are. */
+function withFacts(failure: Failure, facts: FailureFacts): Failure {
+  failure.facts = { ...facts, ...failure.facts }
+  return failure
 }
 
 /** The messages of the library have no full stop at their end. */
@@ -92,18 +122,29 @@ function addSentence(message: string, sentence: string): string {
 }
 
 /** The first signal ends the producer, and aborts and cleans up the upload. The second one exits without waiting. */
-function endOnSignals(upload: S3Writable, { terminate, kill }: Producer, hint: () => string): void {
+function endOnSignals(
+  upload: S3Writable,
+  { terminate, kill }: Producer,
+  hint: () => string,
+  to: Address,
+  { json }: UploadCommandOptions,
+): void {
   let isFirst = true
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       const code = signalExitCode(signal)
+      const what = `Ended by ${signal}`
+      const ended = (outcome: string): Failure =>
+        withFacts(new Failure(code, `${what}. ${outcome}`), { ...to, code: 'ERR_SIGNAL', what })
       if (!isFirst) {
         kill()
         printMessage(hint())
+        // Not awaited: Node writes to files and pipes synchronously.
+        if (json) void printErrorJson(ended(hint()))
         process.exit(code)
       }
       isFirst = false
-      upload.destroy(new Failure(code, `Ended by ${signal}. Nothing was published.`))
+      upload.destroy(ended('Nothing was published.'))
       void terminate()
     })
   }
