@@ -11,6 +11,7 @@ import {
   parseObjectAddress,
   parseParam,
   parseSize,
+  parseTimeout,
   parseUrl,
   parseWholeNumber,
 } from './parse.js'
@@ -204,4 +205,13 @@ function addUploadOptions(command: Command): Command {
     .option('--json', 'print the result as JSON on standard output')
     .option('--quiet', 'print nothing but errors')
     .option('--no-progress', 'do not show the progress line')
+    .option('--max-size <size>', 'fail, and publish nothing, if the input is larger', parseSize)
+    .option('--equal-parts', 'give all parts but the last the same size, as Cloudflare R2 requires')
+    .option('--max-parts <n>', 'number of parts that the server accepts, 1 to 10000 (default: 10000)', parseWholeNumber)
+    .option(
+      '--stall-timeout <time>',
+      'send a request again that makes no progress for this time, such as 30s or 2m; 0: never (default: 2m; 5m for the last request)',
+      parseTimeout,
+    )
+    .option('--unsigned-payload', 'do not hash the content for the signature (https: the default; http: hash it)')
 }

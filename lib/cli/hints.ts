@@ -36,18 +36,28 @@ function resumeCommand(to: Address, UploadId: string, options: UploadCommandOpti
 }
 
 /** The options that a resumed upload still accepts. The value of a customer's key is a secret, so it is not printed. */
-function uploadArguments({
-  ifNoneMatch,
-  contentLength,
-  concurrency,
-  trustParts,
-  param = {},
-}: UploadCommandOptions): string[] {
+function uploadArguments(options: UploadCommandOptions): string[] {
+  const { param = {}, stallTimeout } = options
   const accepted = Object.entries(param).filter(([name]) => isAcceptedAfterCreate(name))
   return [
-    ...(trustParts ? ['--trust-parts'] : []),
-    ...formatOptions({ 'if-none-match': ifNoneMatch, 'content-length': contentLength, concurrency }),
+    ...(options.trustParts ? ['--trust-parts'] : []),
+    ...formatOptions({
+      'if-none-match': options.ifNoneMatch,
+      'content-length': options.contentLength,
+      'expected-size': options.expectedSize,
+      'max-size': options.maxSize,
+      // For the case that no part is stored: otherwise the stored parts determine the size.
+      'part-size': options.partSize,
+      'max-parts': options.maxParts,
+      concurrency: options.concurrency,
+      'stall-timeout': stallTimeout && `${stallTimeout / 1000}s`,
+    }),
+    ...(options.equalParts ? ['--equal-parts'] : []),
+    ...(options.unsignedPayload ? ['--unsigned-payload'] : []),
     ...accepted.flatMap(([name, value]) => formatOptions({ param: `${name}=${/Key/.test(name) ? '…' : value}` })),
+    ...(options.json ? ['--json'] : []),
+    ...(options.quiet ? ['--quiet'] : []),
+    ...(options.progress ? [] : ['--no-progress']),
   ]
 }
 

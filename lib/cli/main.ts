@@ -13,9 +13,10 @@ const argv = process.argv.slice(2)
 const program = makeProgram(argv)
 for (const command of [program, ...program.commands]) command.exitOverride()
 try {
+  const parsable = toParsable(argv)
   const mistake = findMistake(program, argv)
   if (mistake !== undefined) throw new Failure(2, mistake)
-  await program.parseAsync(toParsable(argv), { from: 'user' })
+  await program.parseAsync(parsable, { from: 'user' })
 } catch (error) {
   process.exitCode = reportError(error)
   if (process.exitCode !== 0 && ownArguments().includes('--json')) await printErrorJson(toReported(error))

@@ -52,6 +52,17 @@ export function parseAge(text: string): number {
   return Number(number) * SECONDS[unit as keyof typeof SECONDS] * 1000
 }
 
+/** Parses `30s`, or `0` for none, and returns milliseconds. */
+export function parseTimeout(text: string): number {
+  if (text === '0') return 0
+  if (/^\d+(\.\d+)?$/.test(text)) throw new InvalidArgumentError(`Did you mean ${text}s? Write 30s, 2m, or 0 for none.`)
+  const [, number, unit] = /^(\d+(?:\.\d+)?)([smh])$/.exec(text) ?? []
+  const ms = Math.round(Number(number) * SECONDS[unit as keyof typeof SECONDS] * 1000)
+  // A tiny time must not become 0, which means none.
+  if (ms > 0 || Number(number) === 0) return ms
+  throw new InvalidArgumentError('Expected a time such as 30s or 2m, of 1 ms or more, or 0 for none.')
+}
+
 export function parseUrl(text: string): string {
   if (/^https?:\/\//.test(text) && URL.canParse(text)) return text
   throw new InvalidArgumentError('Expected a URL such as https://s3.example.com.')

@@ -7,6 +7,12 @@ export interface UploadCommandOptions extends ClientOptions, ResumeOptions {
   concurrency?: number
   expectedSize?: number
   contentLength?: number
+  maxSize?: number
+  maxParts?: number
+  equalParts?: boolean
+  /** In ms; 0 for none. */
+  stallTimeout?: number
+  unsignedPayload?: boolean
   ifNoneMatch?: string
   metadata?: Record<string, string>
   param?: Record<string, unknown>

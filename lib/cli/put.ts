@@ -2,9 +2,10 @@ import { finished, pipeline } from 'node:stream/promises'
 import { type S3Writable, type S3WritableError, type S3WritableOptions, s3Writable } from '../index.js'
 import { makeClient } from './client.js'
 import { printErrorJson } from './error-json.js'
-import { explain, Failure, type FailureFacts, signalExitCode, toFailure } from './failure.js'
+import { Failure, type FailureFacts, signalExitCode } from './failure.js'
 import { formatBytes, formatDuration, plural } from './format.js'
 import { leftoverHint, resumeHint } from './hints.js'
+import { toNamedFailure } from './option-errors.js'
 import { printJson, printMessage } from './output.js'
 import type { Address } from './parse.js'
 import { type Producer, runCommand, standardInput } from './producer.js'
@@ -21,7 +22,7 @@ export async function uploadObject(to: Address, words: string[], options: Upload
   try {
     await upload(to, words, options)
   } catch (error) {
-    throw withFacts(toFailure(error), to)
+    throw withFacts(toNamedFailure(error, options.param), to)
   }
 }
 
@@ -75,8 +76,9 @@ async function upload(to: Address, words: string[], options: UploadCommandOption
 
 function streamOptions({ Key }: Address, options: UploadCommandOptions, { resume }: ResumePlan): object {
   const { partSize, concurrency, expectedSize, contentLength: ContentLength } = options
-  const { leaveParts: leavePartsOnError } = options
-  const own = { partSize, concurrency, expectedSize, ContentLength, leavePartsOnError, resume }
+  const { maxSize, maxParts, equalParts, stallTimeout, unsignedPayload, leaveParts: leavePartsOnError } = options
+  const sizes = { partSize, expectedSize, ContentLength, maxSize, maxParts, equalParts }
+  const own = { ...sizes, concurrency, stallTimeout, unsignedPayload, leavePartsOnError, resume }
   const all: Record<string, unknown> = { ...own, ...s3Parameters(options, options.param) }
   // A resumed upload already has its type, and the library refuses another.
   const defaultType = resume === undefined || resume === 'auto' ? guessContentType(Key) : undefined
@@ -101,12 +103,13 @@ function toUploadFailure(
   words: string[],
 ): Failure {
   const { cleanupError } = error as Partial<S3WritableError>
+  const { message, facts: known } = toNamedFailure(reason)
   const withHint = (producer: string[]): string =>
-    addSentence(explain(reason), cleanupError === undefined ? resume(producer) : leftover())
+    addSentence(message, cleanupError === undefined ? resume(producer) : leftover())
   const failure = new Failure(reason instanceof Failure ? reason.exitCode : 1, withHint(words), error)
   // The command that resumes also works without the producer: then it uploads standard input.
-  const facts = { what: reason.message, line: withHint([]) }
-  return withFacts(failure, reason instanceof Failure ? { code: PRODUCER_FAILED, ...reason.facts, ...facts } : facts)
+  const facts = { what: reason.message, ...known, line: withHint([]) }
+  return withFacts(failure, reason instanceof Failure ? { code: PRODUCER_FAILED, ...facts } : facts)
 }
 
 /** Adds facts for `--json`. Those that the failure already has stay as they are. */
@@ -135,12 +138,12 @@ function endOnSignals(
       const code = signalExitCode(signal)
       const what = `Ended by ${signal}`
       const ended = (outcome: string): Failure =>
-        withFacts(new Failure(code, `${what}. ${outcome}`), { ...to, code: 'ERR_SIGNAL', what })
+        withFacts(new Failure(code, `${what}. ${outcome}`), { ...to, code: 'ERR_SIGNAL' })
       if (!isFirst) {
         kill()
         printMessage(hint())
         // Not awaited: Node writes to files and pipes synchronously.
-        if (json) void printErrorJson(ended(hint()))
+        if (json) void printErrorJson(withFacts(ended(hint()), { what }))
         process.exit(code)
       }
       isFirst = false

@@ -47,8 +47,21 @@ export function isAcceptedAfterCreate(name: string): boolean {
 export function refuseCreateOnlyOptions(options: object): void {
   const property = Object.keys(OPTIONS).find((key) => key in options && !isAcceptedAfterCreate(parameterOf(key)))
   if (property === undefined) return
-  const flag = property.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-  throw new Failure(2, `--${flag} cannot be combined with --resume: it was fixed when the upload was created.`)
+  throw new Failure(
+    2,
+    `${flagOf(property)} cannot be combined with --resume: it was fixed when the upload was created.`,
+  )
+}
+
+/** The option that sets an S3 parameter, or one name of the metadata, as in `Metadata.title`; undefined if there is none. */
+export function flagOfParameter(name: string): string | undefined {
+  const [parameter, ...rest] = name.split('.')
+  const [property] = Object.entries(OPTIONS).find(([, known]) => known === parameter) ?? []
+  return property && [flagOf(property), ...rest].join(' ')
+}
+
+function flagOf(property: string): string {
+  return `--${property.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 }
 
 function parameterOf(property: string): string {

@@ -3,8 +3,9 @@ import { createInterface } from 'node:readline/promises'
 import type { S3Client } from '@aws-sdk/client-s3'
 import { abortUpload, listParts, listUploads, type UnfinishedUpload } from '../index.js'
 import { type ClientOptions, makeClient } from './client.js'
-import { explain, Failure, toFailure } from './failure.js'
+import { explain, Failure } from './failure.js'
 import { formatBytes, formatDuration, plural } from './format.js'
+import { toNamedFailure } from './option-errors.js'
 import { print, printJson, printMessage } from './output.js'
 import type { Address } from './parse.js'
 
@@ -57,7 +58,7 @@ export async function abort({ Bucket, Key }: Address, options: AbortOptions): Pr
     printMessage(formatOutcome(counts))
     const last = failures.pop()
     for (const failure of failures) printMessage(`s3-writable: ${explain(failure)}`)
-    if (last !== undefined) throw toFailure(last)
+    if (last !== undefined) throw toNamedFailure(last)
   })
 }
 
@@ -66,7 +67,7 @@ async function withClient(options: ClientOptions, use: (client: S3Client) => Pro
   try {
     await use(client)
   } catch (error) {
-    throw toFailure(error)
+    throw toNamedFailure(error)
   } finally {
     client.destroy()
   }

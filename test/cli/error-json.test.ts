@@ -78,7 +78,7 @@ t.test('a producer that fails has a code of its own, and its arguments are not i
   const { UploadId, advice } = errorOf(kept.stdout) as Record<string, string>
   t.match(kept.stderr, /with the same input: s3-writable --resume .* -- sh -c ': secret/)
   t.notMatch(kept.stdout, 'secret')
-  const again = `s3-writable --resume ${to} --upload-id=${UploadId} --leave-parts`
+  const again = `s3-writable --resume ${to} --upload-id=${UploadId} --leave-parts --json`
   t.equal(advice, `The stored parts are kept. To resume, run this with the same input: ${again}`)
   await abortUpload({ client: s3Client(t), Bucket, Key: 'k', UploadId: UploadId as string })
   await nothingIsLeft(t, Bucket, 'k')
@@ -148,7 +148,7 @@ t.test('wrong usage is an error too, without the values that may be secret', asy
   for (const [args, code, message] of [
     [['--json', to, '--nope=secret'], 'ERR_USAGE', "unknown option '--nope'"],
     [['--json', to, '--quite'], 'ERR_USAGE', "unknown option '--quite' (Did you mean --quiet?)"],
-    [['--json'], 'ERR_USAGE', "missing required argument 'object'"],
+    [['--json'], 'ERR_USAGE', /^The address is missing/],
     [['--json', '--resume=x', to], 'ERR_USAGE', /^Write --resume/],
     [['--json', to, '--'], 'ERR_USAGE', 'The command after -- is missing.'],
     [['--json', to, '--concurrency', '0'], 'ERR_OUT_OF_RANGE', /concurrency/],

@@ -134,8 +134,8 @@ t.test('wrong uses of --trust-parts are refused; no part is sent, and the upload
     [[...trust, '--', 'cat', file], {}, 2, /--trust-parts needs a file as standard input/],
     [['--trust-parts', to], { file }, 2, /--trust-parts needs --resume/],
     [[...trust, '--upload-id', 'gone'], { file }, 1, /there is no upload gone any more/],
-    [[...trust, '--upload-id', ''], { file }, 2, /"UploadId" option must be a string that is not empty/],
-    [[...trust, '--param', 'WebsiteRedirectLocation=/'], { file }, 2, /"WebsiteRedirectLocation" option must be left/],
+    [[...trust, '--upload-id', ''], { file }, 2, /--upload-id must be a string that is not empty/],
+    [[...trust, '--param', 'WebsiteRedirectLocation=/'], { file }, 2, /--param WebsiteRedirectLocation must be left/],
   ] as const) {
     const ran = await cli([...args], { at, ...input })
     t.match(ran, { code, stderr: message }, args.join(' '))
@@ -175,7 +175,7 @@ t.test('--leave-parts keeps the parts when the producer fails, and prints how to
   t.equal(code, 7)
   const [, again = ''] =
     /The stored parts are kept\. To resume, run this with the same input: s3-writable (.*)\n$/.exec(stderr) ?? []
-  const kept = `'--if-none-match=*' --content-length=${DATA.length} --param=RequestPayer=requester`
+  const kept = `'--if-none-match=*' --content-length=${DATA.length} --part-size=5242880 --param=RequestPayer=requester`
   const expected = `--leave-parts ${kept} -- sh -c '`
   t.match(again, /^--resume s3:\/\/\S+ --path-style --upload-id=\S+ --leave-parts /, stderr)
   t.ok(again.includes(expected), again)
@@ -225,7 +225,10 @@ t.test('parameters of Create are refused with --resume, and --upload-id is refus
     [['--resume', '--content-type', 'a/b'], /--content-type cannot be combined with --resume/],
     [['--resume', '--metadata', 'a=b'], /--metadata cannot be combined with --resume/],
     [['--resume', '--sse-kms-key-id', 'x'], /--sse-kms-key-id cannot be combined with --resume/],
-    [['--resume', '--param', 'WebsiteRedirectLocation=/'], /"WebsiteRedirectLocation" option must be left out/],
+    [
+      ['--resume', '--param', 'WebsiteRedirectLocation=/'],
+      /--param WebsiteRedirectLocation must be left out: --resume is given/,
+    ],
     [['--upload-id', 'x'], /--upload-id needs --resume\.\n/],
     [['--resume=auto', '--upload-id', 'x'], /--upload-id needs --resume without =auto\.\n/],
     [['--resume=auto', '--trust-parts'], /--trust-parts needs --resume without =auto\.\n/],
