@@ -82,7 +82,7 @@ export function makeProgram(argv: string[]): Command {
     .hook('preSubcommand', passOptionsOn)
   addUploadOptions(addCommonOptions(program))
   addCommonOptions(program.command('ls'))
-    .description('list unfinished uploads: address, UploadId, age, number of parts, size, owner')
+    .description('list unfinished uploads: age, size, number of parts, address, owner, UploadId')
     .argument('<address>', 's3://bucket, or s3://bucket/prefix', parseAddress)
     .option('--json', 'print each upload as a line of JSON')
     .action(async (address: Address, options: ListOptions) => {

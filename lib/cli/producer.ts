@@ -1,13 +1,17 @@
 import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createReadStream } from 'node:fs'
+import { closeSync, createReadStream } from 'node:fs'
 import type { Readable } from 'node:stream'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { finished } from 'node:stream/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { Failure, signalExitCode } from './failure.js'
+import { openPipe } from './pipe.js'
 
 /** The source of the uploaded bytes: standard input, or a child process. */
 export interface Producer {
   output: Readable
+  /** What the process writes on standard error, if this process passes it on. It must be read. */
+  stderr?: Readable | undefined
   /** Rejects with a Failure unless the process exited with 0. Its output ends in the same way after a crash. */
   succeeded: () => Promise<void>
   /** Ends the process, and waits until it has exited. */
@@ -31,15 +35,20 @@ export function standardInput(start?: number): Producer {
 /** How long a process may take to end after SIGTERM, in ms. Then it is killed. */
 const GRACE = 5000
 
-/** A child process as the producer: its standard output is uploaded. */
-export function runCommand(command: string, args: string[]): Producer {
-  const child = spawnCommand(command, args)
+/**
+ * A child process as the producer: its standard output is uploaded.
+ * @param stderr `inherit`: the process has this process's standard error. `pipe`: it is the producer's `stderr`.
+ */
+export function runCommand(command: string, args: string[], stderr: 'inherit' | 'pipe'): Producer {
+  const pipe = stderr === 'pipe' ? openPipe() : undefined
+  const child = spawnCommand(command, args, pipe?.writer ?? stderr)
   const exited = waitForExit(child, command)
   exited.catch(() => {})
   // A process that this one may not signal, such as sudo, makes `kill` emit an error. Its closed pipe still ends it.
   child.on('error', () => {})
   return {
     output: child.stdout,
+    stderr: pipe?.reader ?? child.stderr ?? undefined,
     succeeded: () => exited,
     terminate: async () => {
       child.stdout.destroy()
@@ -53,11 +62,16 @@ export function runCommand(command: string, args: string[]): Producer {
   }
 }
 
-function spawnCommand(command: string, args: string[]): ChildProcessByStdio<null, Readable, null> {
+type Child = ChildProcessByStdio<null, Readable, Readable | null>
+
+/** `stderr`: as in Node, or a file descriptor, which this closes. */
+function spawnCommand(command: string, args: string[], stderr: 'inherit' | 'pipe' | number): Child {
   try {
-    return spawn(command, args, { stdio: ['inherit', 'pipe', 'inherit'] })
+    return spawn(command, args, { stdio: ['inherit', 'pipe', stderr] }) as Child
   } catch (error) {
     throw notExecutable(command, error)
+  } finally {
+    if (typeof stderr === 'number') closeSync(stderr)
   }
 }
 
@@ -81,4 +95,18 @@ async function waitForExit(child: ChildProcess, command: string): Promise<void> 
   if (exitCode !== 0) {
     throw new Failure(exitCode as number, `${command} exited with ${exitCode}. Nothing was published.`)
   }
+}
+
+/** How long to wait for the end of a process's standard error after the process has ended, in ms. */
+const STDERR_GRACE = 1000
+
+/**
+ * Waits until everything that a process wrote on standard error before it ended has been read, and closes it. A process
+ * that it has left behind may keep it open.
+ */
+export async function readToEnd(stderr: Readable): Promise<void> {
+  // If this process was too busy to read, the timer ends first. All that has been written is read in the next turn.
+  const grace = sleep(STDERR_GRACE, undefined, { ref: false }).then(() => nextTurn())
+  await Promise.race([finished(stderr).catch(() => {}), grace])
+  stderr.destroy()
 }

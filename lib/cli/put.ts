@@ -3,13 +3,13 @@ import { type S3Writable, type S3WritableError, type S3WritableOptions, s3Writab
 import { makeClient } from './client.js'
 import { printErrorJson } from './error-json.js'
 import { Failure, type FailureFacts, signalExitCode } from './failure.js'
-import { formatBytes, formatDuration, plural } from './format.js'
+import { formatBytes, formatTransfer, plural } from './format.js'
 import { leftoverHint, resumeHint } from './hints.js'
 import { toNamedFailure } from './option-errors.js'
 import { printJson, printMessage } from './output.js'
 import type { Address } from './parse.js'
 import { type Producer, runCommand, standardInput } from './producer.js'
-import { showProgress } from './progress.js'
+import { canShowProgress, showProgress } from './progress.js'
 import type { UploadCommandOptions } from './put-options.js'
 import { findInputFile, planResume, type ResumePlan } from './resume.js'
 import { guessContentType, refuseCreateOnlyOptions, s3Parameters } from './s3-parameters.js'
@@ -44,8 +44,10 @@ async function upload(to: Address, words: string[], options: UploadCommandOption
   // The stream checks the options, so it is made first: a wrong option must not start the producer.
   const stream = s3Writable({ client, beforeComplete, ...streamOptions(to, options, plan), ...to } as S3WritableOptions)
   const start = performance.now()
+  const hasProgress = options.progress && !options.quiet && !options.json && canShowProgress()
   try {
-    producer = command === undefined ? standardInput(plan.start) : runCommand(command, args)
+    producer =
+      command === undefined ? standardInput(plan.start) : runCommand(command, args, hasProgress ? 'pipe' : 'inherit')
   } catch (error) {
     // Otherwise it would look for the upload to resume.
     stream.destroy()
@@ -53,9 +55,8 @@ async function upload(to: Address, words: string[], options: UploadCommandOption
   }
   const hint = (): string => leftoverHint(to, stream.UploadId ?? options.uploadId, options)
   endOnSignals(stream, producer, hint, to, options)
-  const hasProgress = options.progress && !options.quiet && !options.json && process.stderr.isTTY
   const total = options.contentLength ?? options.expectedSize
-  const hideProgress = hasProgress ? showProgress(stream, total) : (): void => {}
+  const hideProgress = hasProgress ? showProgress(stream, producer, total) : async (): Promise<void> => {}
   try {
     await pipeline(producer.output, stream)
   } catch (error) {
@@ -68,7 +69,7 @@ async function upload(to: Address, words: string[], options: UploadCommandOption
       throw toUploadFailure(error as Error, reason, hint, (words) => resumeHint(to, error, options, words), words)
     }
   } finally {
-    hideProgress()
+    await hideProgress()
     client.destroy()
   }
   await printResult(stream, to, options, performance.now() - start)
@@ -164,11 +165,8 @@ async function printResult(
   if (options.json) await printJson(result).catch((failure) => throwPublished(failure, object))
   if (options.json || options.quiet) return
   const { size, parts, skipped = 0 } = result
-  const rate = formatBytes(Math.round((size - skipped) / (ms / 1000)))
   const resumed = skipped === 0 ? '' : `; ${formatBytes(skipped)} were already stored`
-  printMessage(
-    `${object}: ${formatBytes(size)} in ${formatDuration(ms)}, ${rate}/s, ${plural(parts, 'part')}${resumed}`,
-  )
+  printMessage(`${object}: ${formatTransfer(size, size - skipped, ms)}, ${plural(parts, 'part')}${resumed}`)
 }
 
 /** Says that the object exists, so that the exit code is not mistaken for a failed upload. */

@@ -31,10 +31,7 @@ export async function ls({ Bucket, Key: Prefix }: Address, options: ListOptions)
       const { Key, UploadId, Initiated, Owner } = upload
       const { parts, size } = await sumOfParts(client, Bucket, upload)
       if (options.json) await printJson({ Bucket, Key, UploadId, Initiated, Owner, parts, size })
-      else {
-        const columns = [formatUpload(Bucket, upload), plural(parts, 'part'), formatBytes(size), ownerName(upload)]
-        await print(columns.join('  '))
-      }
+      else await print(formatUpload(Bucket, upload, { parts, size }))
     }
   })
 }
@@ -109,7 +106,7 @@ async function existingUpload(client: S3Client, upload: Upload & { Bucket: strin
     await listParts({ client, ...upload }).next()
   } catch (error) {
     if (isUploadNotFound(error)) {
-      throw new Failure(1, `The upload does not exist: ${formatUpload(upload.Bucket, upload)}`, error)
+      throw new Failure(1, `The upload does not exist: s3://${upload.Bucket}/${upload.Key}  ${upload.UploadId}`, error)
     }
   }
   return upload
@@ -154,10 +151,18 @@ export function ownerName({ Owner }: Pick<UnfinishedUpload, 'Owner'>): string {
   return Owner?.DisplayName || Owner?.ID || '-'
 }
 
-/** The address, the UploadId, and the age if it is known. */
-export function formatUpload(Bucket: string, { Key, UploadId, Initiated }: Upload): string {
-  const age = Initiated === undefined ? [] : [`${formatDuration(Date.now() - Initiated.getTime())} old`]
-  return [`s3://${Bucket}/${Key}`, UploadId, ...age].join('  ')
+/**
+ * Age, size and parts in columns that line up, though the uploads arrive one by one; then the address, the owner, and
+ * the UploadId, which is long. Without `sum`, the sum of the stored parts, there are no size and parts.
+ */
+export function formatUpload(
+  Bucket: string,
+  { Key, UploadId, Initiated, Owner }: Upload,
+  sum?: { parts: number; size: number },
+): string {
+  const age = Initiated === undefined ? '-' : formatDuration(Date.now() - Initiated.getTime())
+  const columns = sum === undefined ? [] : [formatBytes(sum.size).padStart(10), plural(sum.parts, 'part').padStart(11)]
+  return [age.padStart(8), ...columns, `s3://${Bucket}/${Key}`, ownerName({ Owner }), UploadId].join('  ')
 }
 
 async function confirmRemoval(count: number): Promise<boolean> {

@@ -132,11 +132,11 @@ t.test('ls shows each upload and its parts, and abort removes the old uploads or
   const lines = (await cli(['ls', `${S3}/dumps/`])).stdout.split('\n')
   t.match(
     lines.find((line) => line.includes('dumps/a')),
-    new RegExp(`^${S3}/dumps/a {2}${first} {2}\\S+ old {2}2 parts {2}10.0 MiB`),
+    new RegExp(`^ *\\d+\\.\\d s {4}10.0 MiB {6}2 parts {2}${S3}/dumps/a {2}.* {2}${first}$`),
   )
   t.match(
     lines.find((line) => line.includes('dumps/b')),
-    /0 parts {2}0 B/,
+    /^ *\d+\.\d s {9}0 B {6}0 parts {2}/,
   )
   const json = (await cli(['ls', S3, '--json'])).stdout
     .trim()

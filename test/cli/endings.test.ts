@@ -1,20 +1,19 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
-import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CreateMultipartUploadCommand } from '@aws-sdk/client-s3'
 import t, { type Test } from 'tap'
 import { abortUpload } from '../../lib/index.js'
 import { nothingIsLeft } from '../support/assertions.js'
 import { bytes, MiB, sha256 } from '../support/bytes.js'
-import { BUILT, CLI, type Running, startCli } from '../support/cli.js'
+import { BUILT, type Running, startCli } from '../support/cli.js'
 import { faultProxy } from '../support/fault-proxy.js'
 import { s3Env } from '../support/run-program.js'
 import { holdForever } from '../support/scenario.js'
-import { endpoint, head, makeBucket, s3Client, stored, unfinishedUploads } from '../support/store.js'
+import { head, makeBucket, s3Client, stored, unfinishedUploads } from '../support/store.js'
+import { hasTerminal, onTerminal } from '../support/terminal.js'
 
 const CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 
@@ -145,49 +144,29 @@ t.test('a signal at any moment leaves either the complete object or nothing', as
   t.same(await unfinishedUploads(Bucket), [])
 })
 
-t.test('a terminal shows progress, cannot be the input, and is asked to confirm an abort', async (t) => {
-  if (spawnSync('script', ['--version']).status !== 0) {
+t.test('a terminal cannot be the input, and is asked to confirm an abort', async (t) => {
+  if (!hasTerminal) {
     t.comment('skipped: `script`, which provides the terminal, is not installed')
     return
   }
   const Bucket = await makeBucket(t)
-  const onTerminal = async (
-    command: string,
-    input: 'ignore' | 'pipe' = 'ignore',
-    answer = 'yes',
-  ): Promise<[string, number]> => {
-    const child = spawn('script', ['-qec', `'${CLI.join("' '")}' ${command}`, '/dev/null'], {
-      env: { ...process.env, NODE_NO_WARNINGS: '1', AWS_ENDPOINT_URL: endpoint.href, TERM: 'xterm' },
-      stdio: [input, 'pipe', 'inherit'],
-    })
-    child.stdin?.write(`${answer}\n`)
-    const [out, [code]] = await Promise.all([text(child.stdout as Readable), once(child, 'exit')])
-    child.stdin?.end()
-    return [out, code]
-  }
-  const slow = `-- sh -c 'for i in 1 2 3 4 5 6 7 8; do head -c 2000000 /dev/zero; sleep 0.2; done'`
-  const [progress, code] = await onTerminal(`s3://${Bucket}/k --expected-size 16000000 ${slow}`)
-  t.equal(code, 0)
-  t.match(progress, /8\.\d MiB of 15\.3 MiB · [\d.]+ MiB\/s · 1 part stored · \S+ left/)
-  t.match(progress, new RegExp(`s3://${Bucket}/k: 15.3 MiB in .*, 2 parts\r\n$`))
-  const [quiet] = await onTerminal(`s3://${Bucket}/k --no-progress -- echo x`)
-  t.notMatch(quiet, /stored/)
-  const [message, usageCode] = await onTerminal(`s3://${Bucket}/k`)
-  t.equal(usageCode, 2)
-  t.match(message, /Standard input is a terminal, and no command is given/)
+  const { code, output } = await onTerminal([`s3://${Bucket}/k`])
+  t.equal(code, 2)
+  t.match(output, /Standard input is a terminal, and no command is given/)
 
   const killed = startCli([`s3://${Bucket}/left`, '--', 'sh', '-c', 'head -c 9000000 /dev/zero; sleep 3'])
   while ((await unfinishedUploads(Bucket, 'left')).length === 0) await sleep(50)
   killed.child.kill('SIGKILL')
   await once(killed.child, 'exit')
   const other = await s3Client(t).send(new CreateMultipartUploadCommand({ Bucket, Key: 'left/more' }))
-  const [refusal, refusalCode] = await onTerminal(`abort s3://${Bucket}/left --older-than 0s`, 'pipe', 'no')
-  t.match(refusal, /Remove 2 uploads\? \[y\/N\]/)
-  t.match(refusal, /Nothing was removed/)
-  t.equal(refusalCode, 1)
+  const abort = ['abort', `s3://${Bucket}/left`, '--older-than', '0s']
+  const refusal = await onTerminal(abort, { input: 'no\n' })
+  t.match(refusal.output, /Remove 2 uploads\? \[y\/N\]/)
+  t.match(refusal.output, /Nothing was removed/)
+  t.equal(refusal.code, 1)
   await abortUpload({ client: s3Client(t), Bucket, Key: 'left/more', UploadId: other.UploadId as string })
-  const [removal, removalCode] = await onTerminal(`abort s3://${Bucket}/left --older-than 0s`, 'pipe')
-  t.match(removal, /Remove 1 upload\? \[y\/N\]/)
-  t.match(removal, /1 removed/)
-  t.equal(removalCode, 0)
+  const removal = await onTerminal(abort, { input: 'yes\n' })
+  t.match(removal.output, /Remove 1 upload\? \[y\/N\]/)
+  t.match(removal.output, /1 removed/)
+  t.equal(removal.code, 0)
 })

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { EventEmitter, once } from 'node:events'
 import { runInNewContext } from 'node:vm'
 import { CreateMultipartUploadRequest$, PutObjectRequest$ } from '@aws-sdk/client-s3'
 import fc from 'fast-check'
@@ -6,12 +7,13 @@ import t from 'tap'
 import { clientArguments } from '../../lib/cli/client.js'
 import { escapeControls, toEscapedJson } from '../../lib/cli/escape.js'
 import { explain, Failure, toFailure } from '../../lib/cli/failure.js'
-import { formatBytes, formatDuration, plural } from '../../lib/cli/format.js'
+import { formatBytes, formatDuration, formatTransfer, plural } from '../../lib/cli/format.js'
 import { resumeHint } from '../../lib/cli/hints.js'
 import { parseAge, parseParam, parseSize } from '../../lib/cli/parse.js'
 import { formatProgress } from '../../lib/cli/progress.js'
 import { isAcceptedAfterCreate } from '../../lib/cli/s3-parameters.js'
 import { formatOptions, shellQuote } from '../../lib/cli/shell.js'
+import { showStatusLine } from '../../lib/cli/status-line.js'
 import {
   formatOutcome,
   formatUpload,
@@ -35,31 +37,60 @@ t.test('sizes, ages and parameters are parsed', async (t) => {
 })
 
 t.test('sizes and durations are formatted in their largest units', async (t) => {
-  t.same([0, 1023, 1024, 2.5 * 2 ** 30, 2 ** 50].map(formatBytes), [
+  t.same([0, 1023, 1024, 2 ** 20 - 1, 2.5 * 2 ** 30, 2 ** 50].map(formatBytes), [
     '0 B',
     '1023 B',
     '1.0 KiB',
+    '1.0 MiB',
     '2.5 GiB',
     '1024.0 TiB',
   ])
-  const durations = [0, 499, 61_000, 3_600_000, 90_000_000, 8 * 86_400_000 + 60_000]
+  const durations = [-9, 0, 440, 12_300, 59_949, 59_950, 61_000, 3_600_000, 90_000_000, 8 * 86_400_000 + 60_000]
   t.same(
     [0, 1, 2].map((count) => plural(count, 'part')),
     ['0 parts', '1 part', '2 parts'],
   )
-  t.same(durations.map(formatDuration), ['0s', '0s', '1m 1s', '1h', '1d 1h', '8d'])
+  const seconds = ['0.0 s', '0.0 s', '0.4 s', '12.3 s', '59.9 s']
+  t.same(durations.map(formatDuration), [...seconds, '1m', '1m 1s', '1h', '1d 1h', '8d'])
+})
+
+t.test('a transfer has a rate from 1 MiB on, because the time of less is that of the requests', async (t) => {
+  t.equal(formatTransfer(1024, 1024, 400), '1.0 KiB in 0.4 s')
+  t.equal(formatTransfer(2 ** 20 - 1, 2 ** 20 - 1, 30_000), '1.0 MiB in 30.0 s')
+  t.equal(formatTransfer(2 ** 20, 2 ** 20, 500), '1.0 MiB in 0.5 s, 2.0 MiB/s')
+  t.equal(formatTransfer(2 ** 30, 10 * 2 ** 20, 65_000), '1.0 GiB in 1m 5s, 157.5 KiB/s', 'only what was sent counts')
+  t.equal(formatTransfer(2 ** 30, 0, 65_000), '1.0 GiB in 1m 5s')
 })
 
 t.test('the progress line shows only values that are known', async (t) => {
   const progress = { sent: 2 ** 20, loaded: 0, parts: 3 }
   const start = performance.now() - 1000
-  t.match(formatProgress(progress, undefined, start), /^1\.0 MiB · \d[\d.]* [KM]iB\/s · 3 parts stored$/)
-  t.match(formatProgress(progress, 2 ** 21, start), /^1\.0 MiB of 2\.0 MiB · .* · 1s left$/)
-  t.match(
-    formatProgress({ ...progress, skipped: 2 ** 19 }, undefined, start),
-    / · 3 parts stored · 512\.0 KiB already stored$/,
-  )
-  t.match(formatProgress({ ...progress, sent: 0 }, 2 ** 21, start), /^0 B of 2\.0 MiB · 0 B\/s · 3 parts stored$/)
+  t.match(formatProgress(progress, undefined, start), ['1.0 MiB', /^\d[\d.]* [KM]iB\/s$/, '3 parts stored'])
+  t.match(formatProgress(progress, 2 ** 21, start), ['1.0 MiB of 2.0 MiB', /iB\/s$/, '1.0 s left', '3 parts stored'])
+  const skipped = formatProgress({ ...progress, skipped: 2 ** 19 }, undefined, start)
+  t.same(skipped.slice(2), ['3 parts stored', '512.0 KiB already stored'])
+  t.same(formatProgress({ ...progress, sent: 0 }, 2 ** 21, start), ['0 B of 2.0 MiB', '0 B/s', '3 parts stored'])
+})
+
+t.test('the status line is as wide as the terminal at each draw, but waits while its width changes', async (t) => {
+  // The line's own timer keeps no process alive.
+  const alive = setInterval(() => {}, 1000)
+  t.teardown(() => clearInterval(alive))
+  const writes = new EventEmitter()
+  const written = async (): Promise<string> => (await once(writes, 'write'))[0]
+  const terminal = { columns: 12, write: (text: unknown): boolean => writes.emit('write', String(text)) }
+  const { write } = terminal
+  let shown = 0
+  const line = showStatusLine(terminal, () => ['a'.repeat(10), `${++shown}`])
+  t.equal(await written(), '\raaaaaaaaaa\x1b[K')
+  terminal.columns = 20
+  const before = shown
+  t.match(escapeControls(await written()), /^\\raaaaaaaaaa, \d\\x1b\[K$/)
+  t.equal(shown, before + 2, 'one draw was left out')
+  const erased = written()
+  line.remove()
+  t.equal(await erased, '\r\x1b[K')
+  t.equal(terminal.write, write)
 })
 
 t.test('a command in a message repeats the options of the client, quoted for a shell', async (t) => {
@@ -165,7 +196,18 @@ t.test('the age and owner of an upload are printed if the server reports them', 
   t.notOk(wasInitiatedAtOrBefore({ Initiated: new Date(2) }, 1))
   t.notOk(wasInitiatedAtOrBefore({ Initiated: undefined }, 1))
   t.same([{}, { Owner: { ID: 'id' } }, { Owner: { ID: 'id', DisplayName: 'me' } }].map(ownerName), ['-', 'id', 'me'])
-  t.equal(formatUpload('b', { Key: 'k', UploadId: 'u' }), 's3://b/k  u')
+  t.equal(formatUpload('b', { Key: 'k', UploadId: 'u' }), '       -  s3://b/k  -  u')
+  const upload = { Key: 'k', UploadId: 'u', Initiated: new Date(Date.now() - 90_000_000), Owner: { ID: 'me' } }
+  t.equal(formatUpload('b', upload), '   1d 1h  s3://b/k  me  u')
+  const sums = [
+    { parts: 1, size: 7 },
+    { parts: 10_000, size: 1023.9 * 2 ** 30 },
+  ]
+  t.same(
+    sums.map((sum) => formatUpload('b', upload, sum)),
+    ['   1d 1h         7 B       1 part  s3://b/k  me  u', '   1d 1h  1023.9 GiB  10000 parts  s3://b/k  me  u'],
+    'the columns line up',
+  )
 })
 
 t.test('the command that resumes repeats options that still apply, and prints no key', async (t) => {
