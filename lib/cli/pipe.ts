@@ -19,17 +19,24 @@ export interface Pipe {
  * https://man7.org/linux/man-pages/man7/fifo.7.html
  */
 export function openPipe(): Pipe | undefined {
-  let folder: string | undefined
   try {
-    folder = mkdtempSync(join(tmpdir(), 's3-writable-'))
+    return openNamedPipe()
+  } catch {
+    return undefined
+  }
+}
+
+function openNamedPipe(): Pipe {
+  const folder = mkdtempSync(join(tmpdir(), 's3-writable-'))
+  let pipe: Pipe
+  try {
     const name = join(folder, 'pipe')
     execFileSync('mkfifo', [name], { stdio: 'ignore' })
     // Without O_NONBLOCK, this would wait until another process opens the writing end.
     const fd = openSync(name, constants.O_RDONLY | constants.O_NONBLOCK)
-    return { reader: new Socket({ fd, writable: false }), writer: openSync(name, 'w') }
-  } catch {
-    return undefined
+    pipe = { reader: new Socket({ fd, writable: false }), writer: openSync(name, 'w') }
   } finally {
-    if (folder !== undefined) rmSync(folder, { recursive: true })
+    rmSync(folder, { recursive: true })
   }
+  return pipe
 }
