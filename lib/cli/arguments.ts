@@ -214,4 +214,8 @@ function addUploadOptions(command: Command): Command {
       parseTimeout,
     )
     .option('--unsigned-payload', 'do not hash the content for the signature (https: the default; http: hash it)')
+    .option(
+      '--dry-run',
+      'check that the upload could be begun and removed, or resumed; neither read nor send the input',
+    )
 }

@@ -1,5 +1,6 @@
 import type { S3WritableError } from '../index.js'
 import { type ClientOptions, clientArguments } from './client.js'
+import { Failure } from './failure.js'
 import type { Address } from './parse.js'
 import type { UploadCommandOptions } from './put-options.js'
 import { isAcceptedAfterCreate } from './s3-parameters.js'
@@ -65,14 +66,15 @@ function uploadArguments(options: UploadCommandOptions): string[] {
 export function leftoverHint(
   to: Address,
   UploadId: string | undefined,
-  options: ClientOptions & { resumeAuto?: boolean },
+  options: ClientOptions & { resumeAuto?: boolean; dryRun?: boolean },
 ): string {
+  const [rest, it] = options.dryRun ? ['An empty upload', 'it'] : ['Parts', 'them']
   const next = options.resumeAuto ? '; the next run with --resume=auto continues an upload that is left' : ''
   if (UploadId === undefined) {
     const at = addressArguments(to, options).join(' ')
     return `An unfinished upload may be left${next}. To list it: s3-writable ls ${at}`
   }
-  return `Parts may be left${next}. To remove them: ${abortCommand(to, UploadId, options)}`
+  return `${rest} may be left${next}. To remove ${it}: ${abortCommand(to, UploadId, options)}`
 }
 
 function abortCommand(to: Address, UploadId: string, options: ClientOptions): string {
@@ -82,4 +84,23 @@ function abortCommand(to: Address, UploadId: string, options: ClientOptions): st
 
 function addressArguments({ Bucket, Key }: Address, options: ClientOptions): string[] {
   return [shellQuote(`s3://${Bucket}/${Key}`), ...clientArguments(options)]
+}
+
+/** A failure without its stack. */
+type FailureFields = Pick<Failure, 'exitCode' | 'message' | 'cause' | 'facts'>
+
+/**
+ * The failure with a hint at the end of its message.
+ * @param forLog the hint without arguments of the producer, for `--json`
+ */
+export function addHint({ exitCode, message, cause, facts }: FailureFields, hint: string, forLog = hint): Failure {
+  const failure = new Failure(exitCode, addSentence(message, hint), cause)
+  failure.facts = { what: message, ...facts, line: addSentence(message, forLog) }
+  return failure
+}
+
+/** The messages of the library have no full stop at their end. */
+function addSentence(message: string, sentence: string): string {
+  if (sentence === '') return message
+  return `${message}${/[.!?]$/.test(message) ? '' : '.'} ${sentence}`
 }

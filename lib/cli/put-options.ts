@@ -16,6 +16,7 @@ export interface UploadCommandOptions extends ClientOptions, ResumeOptions {
   ifNoneMatch?: string
   metadata?: Record<string, string>
   param?: Record<string, unknown>
+  dryRun?: boolean
   json?: boolean
   quiet?: boolean
   progress: boolean

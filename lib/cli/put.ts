@@ -4,7 +4,7 @@ import { makeClient } from './client.js'
 import { printErrorJson } from './error-json.js'
 import { Failure, type FailureFacts, signalExitCode } from './failure.js'
 import { formatBytes, formatTransfer, plural } from './format.js'
-import { leftoverHint, resumeHint } from './hints.js'
+import { addHint, leftoverHint, resumeHint } from './hints.js'
 import { toNamedFailure } from './option-errors.js'
 import { printJson, printMessage } from './output.js'
 import type { Address } from './parse.js'
@@ -16,6 +16,9 @@ import { guessContentType, refuseCreateOnlyOptions, s3Parameters } from './s3-pa
 
 /** The code, in JSON, of the failure of a producer. */
 const PRODUCER_FAILED = 'ERR_PRODUCER'
+const doNothing = async (): Promise<void> => {}
+/** The producer of a dry run. */
+const NO_PRODUCER = { terminate: doNothing, kill: doNothing }
 
 /** Uploads standard input, or the output of a command. Rejects with a Failure if the object was not published. */
 export async function uploadObject(to: Address, words: string[], options: UploadCommandOptions): Promise<void> {
@@ -28,7 +31,7 @@ export async function uploadObject(to: Address, words: string[], options: Upload
 
 async function upload(to: Address, words: string[], options: UploadCommandOptions): Promise<void> {
   const [command, ...args] = words
-  if (command === undefined && process.stdin.isTTY) {
+  if (!options.dryRun && command === undefined && process.stdin.isTTY) {
     throw new Failure(
       2,
       'Standard input is a terminal, and no command is given: ' +
@@ -38,7 +41,17 @@ async function upload(to: Address, words: string[], options: UploadCommandOption
   if (options.resume) refuseCreateOnlyOptions(options)
   const client = makeClient(options)
   const input = command === undefined ? findInputFile() : undefined
-  const plan = await planResume(client, to, options, input)
+  const onResumeError = (error: unknown): never => {
+    const hint = (producer: string[]): string => resumeHint(to, error, options, producer)
+    throw addHint(toNamedFailure(error, options.param), hint(words), hint([]))
+  }
+  const plan = await planResume(client, to, options, input).catch(onResumeError)
+  if (options.dryRun) {
+    const { dryRun } = await import('./dry-run.js')
+    const end = (stream: S3Writable, hint: () => string): void => endOnSignals(stream, NO_PRODUCER, hint, to, options)
+    const described = { to, options, streamOptions: streamOptions(to, options, plan), command }
+    return await dryRun({ client, ...described, onResumeError, endOnSignals: end }).finally(() => client.destroy())
+  }
   let producer: Producer | undefined
   const beforeComplete = (): unknown => producer?.succeeded()
   // The stream checks the options, so it is made first: a wrong option must not start the producer.
@@ -104,13 +117,12 @@ function toUploadFailure(
   words: string[],
 ): Failure {
   const { cleanupError } = error as Partial<S3WritableError>
-  const { message, facts: known } = toNamedFailure(reason)
-  const withHint = (producer: string[]): string =>
-    addSentence(message, cleanupError === undefined ? resume(producer) : leftover())
-  const failure = new Failure(reason instanceof Failure ? reason.exitCode : 1, withHint(words), error)
+  const { message, facts } = toNamedFailure(reason)
+  const exitCode = reason instanceof Failure ? reason.exitCode : 1
+  const hint = (producer: string[]): string => (cleanupError === undefined ? resume(producer) : leftover())
   // The command that resumes also works without the producer: then it uploads standard input.
-  const facts = { what: reason.message, ...known, line: withHint([]) }
-  return withFacts(failure, reason instanceof Failure ? { code: PRODUCER_FAILED, ...facts } : facts)
+  const failure = addHint({ exitCode, message, cause: error, facts }, hint(words), hint([]))
+  return reason instanceof Failure ? withFacts(failure, { code: PRODUCER_FAILED }) : failure
 }
 
 /** Adds facts for `--json`. Those that the failure already has stay as they are. */
@@ -119,16 +131,10 @@ function withFacts(failure: Failure, facts: FailureFacts): Failure {
   return failure
 }
 
-/** The messages of the library have no full stop at their end. */
-function addSentence(message: string, sentence: string): string {
-  if (sentence === '') return message
-  return `${message}${/[.!?]$/.test(message) ? '' : '.'} ${sentence}`
-}
-
 /** The first signal ends the producer, and aborts and cleans up the upload. The second one exits without waiting. */
 function endOnSignals(
   upload: S3Writable,
-  { terminate, kill }: Producer,
+  { terminate, kill }: Pick<Producer, 'terminate' | 'kill'>,
   hint: () => string,
   to: Address,
   { json }: UploadCommandOptions,

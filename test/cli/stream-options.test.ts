@@ -128,7 +128,7 @@ t.test('only the words of the library are named anew, not those of S3 or of an a
 const NOT_REPEATED = [
   '--content-type --content-encoding --content-disposition --content-language --cache-control --metadata',
   '--storage-class --acl --sse --sse-kms-key-id --tagging --checksum-type --checksum-algorithm',
-  '--resume-auto --verbose --version',
+  '--resume-auto --verbose --version --dry-run',
 ].flatMap((line) => line.split(' '))
 
 t.test('the command that resumes repeats every option that a resumed upload accepts', (t) => {
