@@ -52,7 +52,7 @@ function nameWrongOption(message: string, param: Record<string, unknown>): strin
     .replace(/(?:The )?"([^"]+)"(?: option)?/g, (quoted, name) => nameOf(name) ?? quoted)
     .replace(/\. Received type string$/, '')
     .replace(/Received type \w+ \((.*)\)$/, 'Received $1')
-  const [, flag = ''] = /^(.*?) must be /.exec(named) ?? []
+  const flag = named.replace(/ must be .*/s, '')
   if (SIZES.includes(flag)) {
     const range = named
       .replace(/a whole number from (\d+) to (\d+)/, (_, min, max) => `from ${exactSize(min)} to ${exactSize(max)}`)
