@@ -123,6 +123,18 @@ export interface S3WritableOptions
    */
   stallTimeout?: number | undefined
   /**
+   * The highest rate of this stream, in bytes a second. All its parts share it, and bytes that are sent again count too.
+   * The rate is exact over seconds: after a pause, at most a fifth of a second's bytes (512 bytes at least) are sent at
+   * once. Only bodies count, not the headers of requests, nor what TLS adds. An integer, 1 or more.
+   *
+   * A request that waits for its turn has not stalled. But a part takes up to `partSize × concurrency / maxRate`
+   * seconds, which a `requestTimeout` of the client must allow. At a low rate a broken connection is detected late,
+   * because the socket buffers (some MiB) take the bytes at first. Below about 100 bytes a second for each part in
+   * flight, connections pause for seconds, and a store may close them: S3 closes those that are idle for 20 s.
+   * @default no limit
+   */
+  maxRate?: number | undefined
+  /**
    * Whether to leave the stored parts after a failure, so that the upload can be resumed; the error has its `UploadId`.
    * The parts cost money until the upload is completed or aborted.
    * https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html
@@ -197,6 +209,8 @@ export interface CheckedOptions {
   unsignedPayload: boolean | undefined
   /** Undefined for the default, which depends on the operation. */
   stallTimeout: number | undefined
+  /** In bytes a second. */
+  maxRate: number | undefined
   leavePartsOnError: boolean
   beforeComplete: ((upload: BeforeComplete) => unknown) | undefined
   signal: AbortSignal | undefined

@@ -4,13 +4,13 @@ import { FIRST_SLICE, SlicedBody, type SliceSize } from './sliced-body.js'
 
 /** How the body of a command is sent. */
 export interface BodyHooks {
-  /** Shared by all bodies of one upload. */
+  /** Shared by all bodies of one upload, and with it their rate limit. */
   sliceSize: SliceSize
   /** Called with the number of bytes of the current attempt that were given to the network. */
   onSent: (sent: number) => void
   /**
-   * Called at the beginning of each attempt with the body that it sends. Not called for a body so small that it is not
-   * sliced.
+   * Called at the beginning of each attempt with the body that it sends. Not called for a body that is not sliced,
+   * because it is small and there is no rate limit.
    */
   onSlicedBody: (body: SlicedBody) => void
   /** Whether to leave the body out of the signature. By default over https only. */
@@ -130,7 +130,7 @@ function withSlicedBody(request: HttpRequest, { sliceSize, onSent, onSlicedBody 
   if (!(body instanceof Uint8Array)) return request
   // The size of the memory counts, not that of the body: a short last part may be a view of a large buffer, which only
   // `SlicedBody` frees.
-  if (body.buffer.byteLength <= FIRST_SLICE) {
+  if (body.buffer.byteLength <= FIRST_SLICE && (sliceSize.rateLimit === undefined || body.length === 0)) {
     onSent(body.length)
     return request
   }

@@ -47,7 +47,7 @@ export class Requests {
   readonly #options: CheckedOptions
   readonly #isAborted: () => boolean
   readonly #sender: Sender
-  readonly #sliceSize = new SliceSize()
+  readonly #sliceSize: SliceSize
   #declaredChecksums: Promise<DeclaredChecksums> | undefined
   /** The object's URL, as the client builds it for a request with a body. Empty until one was sent. */
   url = ''
@@ -64,6 +64,7 @@ export class Requests {
     this.#options = options
     this.#isAborted = isAborted
     this.#sender = new Sender(options)
+    this.#sliceSize = new SliceSize(options.maxRate)
   }
 
   /** The checksums that this upload declares. Read from the options and the client's configuration once. */

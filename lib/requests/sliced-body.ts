@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import { RateLimit, type Waiter } from './rate-limit.js'
 
 /** The largest slice: large enough to cost nothing, small enough that TLS does not encrypt a whole part in one go. */
 export const SLICE = 1024 * 1024
@@ -15,15 +16,29 @@ const GROWTH = 4
 const NO_BYTES = new Uint8Array()
 
 /**
- * The size of the slices in which the bodies of one upload are sent. It is adapted to the link, because on a slow link
- * a large slice takes so long that its request looks stalled.
+ * The size of the slices in which the bodies of one upload are sent, and the rate. The size is adapted to the link,
+ * because on a slow link a large slice takes so long that its request looks stalled.
  */
 export class SliceSize {
+  /** Undefined without a `maxRate`. */
+  readonly rateLimit: RateLimit | undefined
+  readonly #largest: number
   #size = FIRST_SLICE
   #max = SLICE
 
+  /** `maxRate` is in bytes a second. */
+  constructor(maxRate?: number) {
+    this.rateLimit = maxRate === undefined ? undefined : new RateLimit(maxRate)
+    this.#largest = this.rateLimit?.maxSlice ?? SLICE
+  }
+
+  /** The size of a body's first slice. */
+  get first(): number {
+    return Math.min(FIRST_SLICE, this.#largest)
+  }
+
   get current(): number {
-    return this.#size
+    return Math.min(this.#size, this.#largest)
   }
 
   /** To be called when the socket has taken a slice, `ms` milliseconds after it was offered. */
@@ -60,6 +75,8 @@ export class SlicedBody extends Readable {
   #fullySent = false
   /** When the last slice was given to the request, in `performance.now()`'s milliseconds. */
   #lastSliceAt = 0
+  /** The last slice that had to wait for its turn under the rate limit. */
+  #waiter: Waiter | undefined
   #request: OutgoingRequest | undefined
 
   /** `onSent` is called with the number of bytes of this attempt that were given to the request. */
@@ -84,10 +101,30 @@ export class SlicedBody extends Readable {
     return this.#fullySent
   }
 
+  /**
+   * Whether the rate limit holds the body back: itself, or, while it has no connection, the body that it waits for.
+   */
+  get isHeldBack(): boolean {
+    const { rateLimit } = this.#sliceSize
+    if (rateLimit === undefined) return false
+    return this.hasSocket ? rateLimit.isWaiting(this.#waiter) : rateLimit.hasWaiters
+  }
+
   /** The SDK's request handler pipes the body into the request, which is kept for `hasSocket` and `release`. */
   override pipe<T extends NodeJS.WritableStream>(destination: T, options?: { end?: boolean }): T {
     this.#request = destination as OutgoingRequest
     return super.pipe(destination, options)
+  }
+
+  /** Also called by Node when the request has ended. The body then takes no more of the rate. */
+  override unpipe(destination?: NodeJS.WritableStream): this {
+    this.#stopWaiting()
+    return super.unpipe(destination)
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#stopWaiting()
+    callback(error)
   }
 
   /** To be called when the request of this body is cancelled because it stalled. */
@@ -111,10 +148,21 @@ export class SlicedBody extends Readable {
   override _read(): void {
     // Released. Ending the stream would make an incomplete body look complete.
     if (this.#bytes === NO_BYTES) return
-    const now = performance.now()
-    if (this.#offset > 0) this.#sliceSize.sliceTaken(now - this.#lastSliceAt)
-    this.#lastSliceAt = now
-    const size = this.#offset === 0 ? FIRST_SLICE : this.#sliceSize.current
+    if (this.#offset > 0) this.#sliceSize.sliceTaken(performance.now() - this.#lastSliceAt)
+    const size = this.#offset === 0 ? this.#sliceSize.first : this.#sliceSize.current
+    const { rateLimit } = this.#sliceSize
+    if (rateLimit === undefined) {
+      this.#give(size)
+    } else {
+      const bytes = Math.min(size, this.#bytes.length - this.#offset)
+      this.#waiter = { bytes, onGranted: () => this.#give(bytes) }
+      rateLimit.join(this.#waiter)
+    }
+  }
+
+  /** Gives the next slice to the request. */
+  #give(size: number): void {
+    this.#lastSliceAt = performance.now()
     const slice = this.#bytes.subarray(this.#offset, this.#offset + size)
     this.#offset += slice.length
     this.#onSent(this.#offset)
@@ -122,5 +170,9 @@ export class SlicedBody extends Readable {
     // Ends here rather than at the next read, which comes only when the socket has room again.
     this.#fullySent = this.#offset === this.#bytes.length
     if (this.#fullySent) this.push(null)
+  }
+
+  #stopWaiting(): void {
+    this.#sliceSize.rateLimit?.leave(this.#waiter)
   }
 }

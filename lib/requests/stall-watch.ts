@@ -30,6 +30,7 @@ export interface LastActivity {
  *    once between two signs of progress, or the stall of a request in an event loop that is always late would never be
  *    found.
  * 3. A cancelled request is still waited for, but not longer than CANCEL_LIMIT.
+ * 4. A request whose body waits for its turn under the rate limit has not stalled, however low the rate is.
  */
 export class StallWatch {
   readonly #timeout: number
@@ -137,6 +138,8 @@ export class StallWatch {
       this.#checkIn(this.#timeout)
       return
     }
+    // 4.
+    if (this.#body?.isHeldBack === true) this.noteActivity()
     // 1.
     const lastActivity = this.#body?.hasSocket === true ? this.#lastActivity : this.#upload.at
     const left = lastActivity + this.#timeout - performance.now()

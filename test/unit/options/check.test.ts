@@ -126,6 +126,9 @@ const WRONG: [mistake: string, change: object, name: string, code: string, expec
     'at most "maxSize", which is 10',
     'type number (11)',
   ],
+  ['a maxRate of 0', { maxRate: 0 }, 'maxRate', RANGE, 'a whole number, 1 or more', 'type number (0)'],
+  ['a maxRate of 1.5', { maxRate: 1.5 }, 'maxRate', RANGE, 'a whole number, 1 or more', 'type number (1.5)'],
+  ['a maxRate as a string', { maxRate: '1MiB' }, 'maxRate', TYPE, 'a whole number, 1 or more', "type string ('1MiB')"],
   ['a maxSize of −1', { maxSize: -1 }, 'maxSize', RANGE, 'a whole number, 0 or more', 'type number (-1)'],
   ['a maxSize as a string', { maxSize: '1' }, 'maxSize', TYPE, 'a whole number, 0 or more', "type string ('1')"],
 ]
