@@ -10,6 +10,7 @@ import {
   parseMetadata,
   parseObjectAddress,
   parseParam,
+  parseRate,
   parseSize,
   parseTimeout,
   parseUrl,
@@ -177,6 +178,7 @@ function addUploadOptions(command: Command): Command {
   return command
     .option('--part-size <size>', 'size of a part, 5MiB to 5GiB (default: 8MiB)', parseSize)
     .option('--concurrency <n>', 'number of parts to send at the same time (default: 4)', parseWholeNumber)
+    .option('--limit-rate <size>', 'bytes a second for the upload, such as 20MiB (default: no limit)', parseRate)
     .option('--expected-size <size>', 'approximate size of the input; raises the part size if necessary', parseSize)
     .option('--content-length <size>', 'exact size of the input; any other size fails the upload', parseSize)
     .option('--content-type <type>', 'media type (default: guessed from the extension of the key)')

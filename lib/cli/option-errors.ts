@@ -11,6 +11,7 @@ const FLAGS: Record<string, string> = {
   equalParts: '--equal-parts',
   expectedSize: '--expected-size',
   maxParts: '--max-parts',
+  maxRate: '--limit-rate',
   maxSize: '--max-size',
   partSize: '--part-size',
   resume: '--resume',

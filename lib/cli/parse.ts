@@ -41,6 +41,15 @@ export function parseSize(text: string): number {
   )
 }
 
+/** Parses `20MiB` or `20MiB/s`, a number of bytes a second. */
+export function parseRate(text: string): number {
+  const rate = parseSize(text.replace(/\/s$/i, ''))
+  if (rate > 0) return rate
+  throw new InvalidArgumentError(
+    'Expected a rate of at least 1 byte a second, such as 20MiB. For no limit, leave the option out.',
+  )
+}
+
 /** Parses `90m` and returns milliseconds. */
 export function parseAge(text: string): number {
   const [, number, unit] = /^(\d+(?:\.\d+)?)([smhdw])$/.exec(text) ?? []

@@ -5,6 +5,8 @@ import type { ResumeOptions } from './resume.js'
 export interface UploadCommandOptions extends ClientOptions, ResumeOptions {
   partSize?: number
   concurrency?: number
+  /** In bytes a second. */
+  limitRate?: number
   expectedSize?: number
   contentLength?: number
   maxSize?: number

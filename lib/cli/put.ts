@@ -92,8 +92,8 @@ function streamOptions({ Key }: Address, options: UploadCommandOptions, { resume
   const { partSize, concurrency, expectedSize, contentLength: ContentLength } = options
   const { maxSize, maxParts, equalParts, stallTimeout, unsignedPayload, leaveParts: leavePartsOnError } = options
   const sizes = { partSize, expectedSize, ContentLength, maxSize, maxParts, equalParts }
-  const own = { ...sizes, concurrency, stallTimeout, unsignedPayload, leavePartsOnError, resume }
-  const all: Record<string, unknown> = { ...own, ...s3Parameters(options, options.param) }
+  const rest = { concurrency, maxRate: options.limitRate, stallTimeout, unsignedPayload, leavePartsOnError, resume }
+  const all: Record<string, unknown> = { ...sizes, ...rest, ...s3Parameters(options, options.param) }
   // A resumed upload already has its type, and the library refuses another.
   const defaultType = resume === undefined || resume === 'auto' ? guessContentType(Key) : undefined
   return { ...all, ContentType: all.ContentType ?? defaultType }

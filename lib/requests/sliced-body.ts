@@ -102,7 +102,8 @@ export class SlicedBody extends Readable {
   }
 
   /**
-   * Whether the rate limit holds the body back: itself, or, while it has no connection, the body that it waits for.
+   * Whether the rate limit holds the body back. Without a connection, a body waits for another one to free its
+   * connection, and the limit may hold that one back.
    */
   get isHeldBack(): boolean {
     const { rateLimit } = this.#sliceSize

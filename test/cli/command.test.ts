@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { nothingIsLeft } from '../support/assertions.js'
-import { bytes, MiB, sha256 } from '../support/bytes.js'
+import { bytes, KiB, MiB, sha256 } from '../support/bytes.js'
 import { cli } from '../support/cli.js'
 import { faultProxy } from '../support/fault-proxy.js'
 import { denied } from '../support/faults.js'
@@ -141,6 +141,14 @@ t.test('options are sent as S3 parameters', async (t) => {
   t.match(again.stderr, /PreconditionFailed.*The object already exists/)
 })
 
+t.test('--limit-rate limits the bytes a second', async (t) => {
+  const Bucket = await makeBucket(t)
+  const start = performance.now()
+  const { code, stderr } = await cli([`s3://${Bucket}/k`, '--limit-rate', '2KiB/s'], { input: bytes(5 * KiB) })
+  t.equal(code, 0, stderr)
+  t.ok(performance.now() - start >= (1000 * (5 * KiB - 512)) / (2 * KiB))
+})
+
 t.test('wrong usage ends with exit code 2 and a message, and no request is sent', async (t) => {
   const proxy = await faultProxy(t)
   const S3 = 's3://bucket/key'
@@ -153,6 +161,8 @@ t.test('wrong usage ends with exit code 2 and a message, and no request is sent'
     [[S3, '--part-size', '5MB'], /Expected a size such as 16MiB/],
     [[S3, '--part-size', '0.3B'], /Expected a size/],
     [[S3, '--part-size', '1KiB'], /--part-size must be from 5MiB to /],
+    [[S3, '--limit-rate', '5MB/s'], /Expected a size/],
+    [[S3, '--limit-rate', '0'], /Expected a rate of at least 1 byte a second, such as 20MiB/],
     [[S3, '--endpoint-url', 'localhost:9000'], /Expected a URL such as/],
     [[S3, '--concurrency', 'many'], /Expected a whole number/],
     [[S3, '--metadata', 'a'], /Expected name=value/],

@@ -72,6 +72,10 @@ t.test('an option with a wrong value is named as it was typed', async (t) => {
     [['--part-size', '1KiB'], /Received 1KiB\.$/],
     [['--part-size', '6GiB'], /Received 6GiB\.$/],
     [['--concurrency', '0'], /^s3-writable: --concurrency must be a whole number, 1 or more\. Received 0$/],
+    [
+      ['--limit-rate', '9000TiB'],
+      /^s3-writable: --limit-rate must be a whole number, 1 or more\. Received 9895604649984000$/,
+    ],
     [['--max-parts', '10001'], /^s3-writable: --max-parts must be a whole number from 1 to 10000\. Received 10001$/],
     [['--stall-timeout', '30'], /--stall-timeout <time>' argument '30' is invalid\. Did you mean 30s\?/],
     [
@@ -145,6 +149,7 @@ t.test('the command that resumes repeats every option that a resumed upload acce
     maxSize: 6,
     maxParts: 7,
     equalParts: true,
+    limitRate: 8,
     stallTimeout: 1500,
     unsignedPayload: true,
     ifNoneMatch: '*',

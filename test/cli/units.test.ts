@@ -9,7 +9,7 @@ import { escapeControls, toEscapedJson } from '../../lib/cli/escape.js'
 import { explain, Failure, toFailure } from '../../lib/cli/failure.js'
 import { formatBytes, formatDuration, formatTransfer, plural } from '../../lib/cli/format.js'
 import { resumeHint } from '../../lib/cli/hints.js'
-import { parseAge, parseParam, parseSize } from '../../lib/cli/parse.js'
+import { parseAge, parseParam, parseRate, parseSize } from '../../lib/cli/parse.js'
 import { formatProgress } from '../../lib/cli/progress.js'
 import { isAcceptedAfterCreate } from '../../lib/cli/s3-parameters.js'
 import { formatOptions, shellQuote } from '../../lib/cli/shell.js'
@@ -25,6 +25,7 @@ import { isCreateOnly } from '../../lib/options/parameters.js'
 
 t.test('sizes, ages and parameters are parsed', async (t) => {
   t.same(['5GiB', '1.5 mib', '7', '0B'].map(parseSize), [5 * 2 ** 30, 1.5 * 2 ** 20, 7, 0])
+  t.same(['20MiB', '1.5 KiB/s', '7/S'].map(parseRate), [20 * 2 ** 20, 1536, 7])
   t.same(['0s', '90m', '12h', '7d', '1w'].map(parseAge), [
     0,
     90 * 60_000,
@@ -221,8 +222,9 @@ t.test('the command that resumes repeats options that still apply, and prints no
   t.equal(resumeHint(to, {}, options, []), '')
   t.equal(resumeHint(to, { ...error, code: 'ERR_S3_RESUME' }, options, []), '')
   const param = { SSECustomerAlgorithm: 'AES256', SSECustomerKey: 'secret', StorageClass: 'GLACIER' }
-  const more = { ...options, trustParts: true, concurrency: 2, ifNoneMatch: '*', contentLength: 7, param }
-  const again = "'--if-none-match=*' --content-length=7 --concurrency=2 --param=SSECustomerAlgorithm=AES256"
+  const more = { ...options, trustParts: true, concurrency: 2, limitRate: 9, ifNoneMatch: '*', contentLength: 7, param }
+  const again =
+    "'--if-none-match=*' --content-length=7 --concurrency=2 --limit-rate=9 --param=SSECustomerAlgorithm=AES256"
   t.equal(
     resumeHint(to, error, more, ['cat', 'my file']),
     `${words} --leave-parts --trust-parts ${again} '--param=SSECustomerKey=…' -- cat 'my file'`,

@@ -89,6 +89,14 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
     endless.destroy(new Error('too large'))
     await ended
   },
+  'the stream is destroyed while its parts wait for maxRate': async () => {
+    const stream = upload({ maxRate: 1 })
+    const ended = pipeline(endless, stream)
+    endless.push(bytes(2 * P))
+    await once(stream, 'progress')
+    endless.destroy(new Error('too slow'))
+    await ended
+  },
   'done() is called and its rejection is not handled': async () => {
     const stream = upload()
     stream.on('error', () => {})

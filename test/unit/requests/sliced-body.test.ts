@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import { Writable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
-import t from 'tap'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t, { type Test } from 'tap'
 import { FIRST_SLICE, SLICE, SlicedBody, SliceSize } from '../../../lib/requests/sliced-body.js'
 import { StallWatch } from '../../../lib/requests/stall-watch.js'
-import { bytes } from '../../support/bytes.js'
+import { bytes, KiB } from '../../support/bytes.js'
 
 t.test('a body is read in slices of the same memory, which are all its bytes', async (t) => {
   for (const [size, count] of [
@@ -129,4 +130,108 @@ t.test('a released body reports no more bytes', async (t) => {
   body.read(1)
   body.release()
   t.strictSame(taken, [FIRST_SLICE])
+})
+
+/** A body of 4 KiB of which two slices may be sent at once, and the third one must wait for minutes. */
+function heldBackBody(sliceSize = new SliceSize(1)): { body: SlicedBody; sliceSize: SliceSize; sent: number[] } {
+  const sent: number[] = []
+  return { body: new SlicedBody(bytes(4 * KiB), sliceSize, (bytes) => sent.push(bytes)), sliceSize, sent }
+}
+
+/** A request with or without a connection, whose socket takes all bytes, or none after the first. */
+function request(connection: { socket?: object; takesAll?: boolean } = {}): Writable {
+  const { socket, takesAll = true } = connection
+  const write: Writable['_write'] = (_, __, callback) => takesAll && callback()
+  return Object.assign(new Writable({ highWaterMark: 1, write }), { socket })
+}
+
+const turn = (): Promise<void> => new Promise(setImmediate)
+
+t.test('with a rate limit a body is all its bytes, in slices of a 40th of a second at most', async (t) => {
+  const data = bytes(40 * KiB)
+  const sliceSize = new SliceSize(80 * KiB)
+  const start = performance.now()
+  const slices: Buffer[] = await new SlicedBody(data, sliceSize, () => {}).toArray()
+  t.ok(performance.now() - start >= (1000 * 24) / 80, '16 KiB are a burst')
+  t.ok(Buffer.concat(slices).equals(data))
+  t.ok(slices.every(({ buffer, length }) => buffer === data.buffer && length === 2 * KiB))
+  t.notOk(sliceSize.rateLimit?.hasWaiters)
+})
+
+t.test('a high rate does not make slices larger than they are without a limit', async (t) => {
+  const sliceSize = new SliceSize(1024 * SLICE)
+  t.equal(sliceSize.first, FIRST_SLICE)
+  t.strictSame(await slicesTaken(22 * FIRST_SLICE, sliceSize, 0), [FIRST_SLICE, 4 * FIRST_SLICE, SLICE, FIRST_SLICE])
+})
+
+t.test('a body that is released, destroyed or broken off while it waits for its turn sends no more', async (t) => {
+  const ends: [how: string, end: (body: SlicedBody, request: Writable) => unknown][] = [
+    ['released', (body) => body.release()],
+    ['destroyed', (body) => body.destroy()],
+    ['its request breaks', (_, request) => request.destroy()],
+  ]
+  for (const [how, end] of ends) {
+    const { body, sliceSize, sent } = heldBackBody()
+    const destination = request({ socket: {} })
+    body.pipe(destination)
+    await turn()
+    t.ok(body.isHeldBack)
+    t.strictSame(sent, [256, 512], how)
+    end(body, destination)
+    await turn()
+    t.notOk(body.isHeldBack)
+    t.notOk(sliceSize.rateLimit?.hasWaiters)
+    t.strictSame(sent, [256, 512])
+    body.release()
+    t.equal(body.readableLength, 0)
+  }
+})
+
+t.test('the time for which the rate limit holds a slice back does not make slices small', async (t) => {
+  const sliceSize = new SliceSize(20 * KiB)
+  while (sliceSize.current < 512) sliceSize.sliceTaken(0)
+  const limit = sliceSize.rateLimit
+  const grown = sliceSize.current
+  limit?.join({ bytes: limit.burst, onGranted: () => {} })
+  t.strictSame(await slicesTaken(3 * grown, sliceSize, 0), [grown, grown, grown])
+})
+
+/** Whether a watch with a timeout of 20 ms finds, within 300 ms, that the request of this body stalls. */
+async function stalls(t: Test, body: SlicedBody, upload = { at: 0 }): Promise<boolean> {
+  const watch = new StallWatch(20, upload, new AbortController().signal)
+  watch.watchBody(body)
+  const aborted = once(watch.signal, 'abort').then(() => true)
+  const result = await Promise.race([aborted, sleep(300, false)])
+  await watch.waitFor(Promise.resolve())
+  t.notOk(body.isHeldBack)
+  return result
+}
+
+t.test('a request whose body waits for its turn does not stall, however long that takes', async (t) => {
+  const { body } = heldBackBody()
+  body.pipe(request({ socket: {} }))
+  t.notOk(await stalls(t, body))
+})
+
+t.test('a request whose socket takes no bytes stalls, also while the rate limit holds others back', async (t) => {
+  const { body, sliceSize, sent } = heldBackBody()
+  body.pipe(request({ socket: {}, takesAll: false }))
+  const other = heldBackBody(sliceSize).body
+  other.pipe(request({ socket: {} }))
+  await turn()
+  t.ok(other.isHeldBack)
+  t.ok(await stalls(t, body))
+  t.strictSame(sent, [256])
+  other.release()
+})
+
+t.test('a request without a connection does not stall while the rate limit holds another one back', async (t) => {
+  const sliceSize = new SliceSize(1)
+  const other = heldBackBody(sliceSize).body
+  other.pipe(request({ socket: {} }))
+  await turn()
+  const { body } = heldBackBody(sliceSize)
+  body.pipe(request({ takesAll: false }))
+  t.notOk(await stalls(t, body))
+  other.release()
 })
