@@ -161,7 +161,10 @@ t.test('the command that resumes repeats every option that a resumed upload acce
     progress: false,
   }
   const hint = resumeHint({ Bucket: 'b', Key: 'k' }, { UploadId: 'u' }, options, [])
-  t.match(hint, ' --max-size=6 --part-size=5 --max-parts=7 --concurrency=2 --stall-timeout=1.5s --equal-parts ')
+  t.match(
+    hint,
+    ' --max-size=6 --part-size=5 --max-parts=7 --concurrency=2 --limit-rate=8 --stall-timeout=1.5s --equal-parts ',
+  )
   const none = resumeHint({ Bucket: 'b', Key: 'k' }, { UploadId: 'u' }, { ...options, stallTimeout: 0 }, [])
   t.match(none, ' --stall-timeout=0 ')
   for (const { long } of makeProgram([]).options) {
