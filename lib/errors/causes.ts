@@ -53,7 +53,7 @@ export function describeCause(cause: unknown): string {
     meta.requestId === undefined ? '' : `request ${meta.requestId}`,
     (meta.attempts ?? 1) > 1 ? `${meta.attempts} attempts` : '',
   ].filter((fact) => fact !== '')
-  return `${cause.name}: ${redactHeaders(message)}${facts.length > 0 ? ` (${facts.join(', ')})` : ''}`
+  return `${cause.name}: ${redactHeaders(message).trimEnd()}${facts.length > 0 ? ` (${facts.join(', ')})` : ''}`
 }
 
 /** Appends a sentence to the error's message, and to its stack too, because most programs print the stack. */

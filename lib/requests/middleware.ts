@@ -57,6 +57,31 @@ const CHECKSUM = /^x-amz-(sdk-)?checksum-/i
 const INNERMOST = { step: 'deserialize', priority: 'low' }
 /** Codes of errors after which no byte has left this machine. */
 const NO_CONNECTION = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']
+/**
+ * Codes of a certificate that was refused. Node then closes the connection before it writes the request.
+ * https://nodejs.org/api/tls.html#x509-certificate-error-codes
+ */
+const BAD_CERTIFICATE = [
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'HOSTNAME_MISMATCH',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'CERT_CHAIN_TOO_LONG',
+  'CERT_HAS_EXPIRED',
+  'CERT_NOT_YET_VALID',
+  'CERT_REJECTED',
+  'CERT_REVOKED',
+  'CERT_SIGNATURE_FAILURE',
+  'CERT_UNTRUSTED',
+  'INVALID_CA',
+  'INVALID_PURPOSE',
+  'PATH_LENGTH_EXCEEDED',
+]
+/** The message for a server that answers the beginning of a TLS handshake in plain text. */
+const NO_TLS = /^write EPROTO .*wrong version number/
 type Result = { response: HttpAnswer }
 type Middleware = (next: (args: Args) => Promise<Result>) => (args: Args) => Promise<Result>
 interface Command {
@@ -106,14 +131,18 @@ function recordAttempt({ onAttempt, answer, body }: AttemptHooks): Middleware {
     try {
       result = await next({ ...args, request })
     } catch (error) {
-      const { code = '' } = error as NodeJS.ErrnoException
       attempt.wasNotSent =
-        NO_CONNECTION.includes(code) || (request.body instanceof SlicedBody && !request.body.isFullySent)
+        hasNoConnection(error as NodeJS.ErrnoException) ||
+        (request.body instanceof SlicedBody && !request.body.isFullySent)
       throw error
     }
     await readAnswer(result.response, attempt, answer)
     return result
   }
+}
+
+function hasNoConnection({ code = '', message }: NodeJS.ErrnoException): boolean {
+  return NO_CONNECTION.includes(code) || BAD_CERTIFICATE.includes(code) || NO_TLS.test(message)
 }
 
 /** Values of headers that a store, or a proxy in front of it, might repeat in an error message. */

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { failureOf } from '../support/assertions.js'
+import { faultProxy } from '../support/fault-proxy.js'
 import {
   COMPLETE,
   carryOutThen,
@@ -116,6 +117,23 @@ t.test('a PutObject that got no connection made no object', async (t) => {
   const store = await smallStore(t)
   store.close()
   await t.rejects(uploadBy('PutObject', store), { code: 'ERR_S3_REQUEST', cause: { code: 'ECONNREFUSED' } })
+})
+
+t.test('a PutObject to a server whose TLS handshake failed made no object, and no request asks for it', async (t) => {
+  const encrypted = await faultProxy(t, { tls: true })
+  const plain = await smallStore(t)
+  const failed: [endpoint: string, code: string][] = [
+    [encrypted.url, 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+    [plain.endpoint.replace('http:', 'https:'), 'EPROTO'],
+  ]
+  for (const [endpoint, code] of failed) {
+    const { client } = await smallStore(t, {}, { endpoint, requestHandler: { httpsAgent: { ca: [] } } })
+    const error = await failureOf(uploadBy('PutObject', { ...plain, client }))
+    t.match(error, { code: 'ERR_S3_REQUEST', cause: { code } })
+    t.notMatch(error, { objectMayExist: true })
+    t.notMatch(error.message, /\n/)
+  }
+  t.same([...encrypted.seen, ...plain.seen], [])
 })
 
 t.test('a lost answer is recovered with a client that does not run the middleware of a command', async (t) => {
