@@ -169,6 +169,11 @@ function addCommonOptions(command: Command): Command {
       parseUrl,
     )
     .option('--profile <name>', 'profile in ~/.aws to use (default: AWS_PROFILE, or "default")')
+    .option(
+      '--ca-bundle <file>',
+      'PEM file of the certificates to trust (default: AWS_CA_BUNDLE, or ca_bundle in ~/.aws)',
+    )
+    .option('--no-verify-ssl', 'do not verify the certificate of the server')
     .option('--no-sign-request', 'send requests without credentials')
     .option('--path-style', 'put the bucket name into the path of the URL instead of the host name')
     .option('--verbose', 'after a failure, also print the details and causes of the error')

@@ -72,8 +72,12 @@ export function parseTimeout(text: string): number {
   throw new InvalidArgumentError('Expected a time such as 30s or 2m, of 1 ms or more, or 0 for none.')
 }
 
+export function isUrl(text: string): boolean {
+  return /^https?:\/\//.test(text) && URL.canParse(text)
+}
+
 export function parseUrl(text: string): string {
-  if (/^https?:\/\//.test(text) && URL.canParse(text)) return text
+  if (isUrl(text)) return text
   throw new InvalidArgumentError('Expected a URL such as https://s3.example.com.')
 }
 

@@ -39,7 +39,7 @@ async function upload(to: Address, words: string[], options: UploadCommandOption
     )
   }
   if (options.resume) refuseCreateOnlyOptions(options)
-  const client = makeClient(options)
+  const client = await makeClient(options)
   const input = command === undefined ? findInputFile() : undefined
   const onResumeError = (error: unknown): never => {
     const hint = (producer: string[]): string => resumeHint(to, error, options, producer)

@@ -60,7 +60,7 @@ export async function abort({ Bucket, Key }: Address, options: AbortOptions): Pr
 }
 
 async function withClient(options: ClientOptions, use: (client: S3Client) => Promise<void>): Promise<void> {
-  const client = makeClient(options)
+  const client = await makeClient(options)
   try {
     await use(client)
   } catch (error) {
