@@ -23,8 +23,7 @@ const EXAMPLES = `Examples:
   s3-writable s3://videos/talk.webm -- ffmpeg -i talk.mov -f webm -
   s3-writable s3://backups/db.sql.gz -- bash -o pipefail -c 'pg_dump app | gzip'
   tar -c /srv | s3-writable s3://backups/srv.tar --storage-class GLACIER --expected-size 40GiB
-  s3-writable --resume --leave-parts s3://backups/disk.img < disk.img
-  s3-writable --resume=auto --leave-parts s3://backups/app.sql -- pg_dump app
+  s3-writable --resume=auto --leave-parts s3://backups/disk.img < disk.img
   s3-writable ls s3://backups
   s3-writable abort s3://backups --older-than 7d
 

@@ -153,8 +153,8 @@ export interface S3WritableOptions
    * - `false`: begins a new upload.
    *
    * The parts are cut as the stored ones were, whatever `partSize` says. Parameters of CreateMultipartUpload, such as
-   * `ContentType`, cannot be given again, except with `'auto'`. With a point, MD5 and SHA hashes of the full object cannot be given either,
-   * because the bytes before its offset are not read.
+   * `ContentType`, cannot be given again, except with `'auto'`. With a point, MD5 and SHA hashes of the full object
+   * cannot be given either, because the bytes before its offset are not read.
    *
    * The stream fails with `ERR_S3_RESUME`, and leaves the upload as it is, if there is no such upload or more than one,
    * if its parts are irregular, or if they do not match the point. A failure before ListParts has answered also leaves
