@@ -116,7 +116,11 @@ t.test('the crontab’s line for a disk continues what a failure or a crash has 
   await unfinishedUpload(s3Client(t), Bucket, { 1: DATA.subarray(0, 8 * MiB) }, { Key: 'disk.img' })
   refuses = true
   const failed = await run(line, variables)
-  t.match(failed, { code: 1, stdout: '', stderr: /AccessDenied.*To resume, run this with the same input: s3-writable/ })
+  t.match(failed, {
+    code: 1,
+    stdout: '',
+    stderr: /AccessDenied.*To resume, run the same command again, or this with the same input: s3-writable/,
+  })
   t.same(await computer.objects(), [])
   t.equal((await unfinishedUploads(Bucket)).length, 1)
   refuses = false
