@@ -59,7 +59,7 @@ function nameWrongOption(message: string, param: Record<string, unknown>): strin
       .replace(/a whole number from (\d+) to (\d+)/, (_, min, max) => `from ${exactSize(min)} to ${exactSize(max)}`)
       .replace(/which is (\d+)/, (_, size) => `which is ${exactSize(size)}`)
     return range.replace(
-      /Received (.*)$/,
+      /Received (\d+)$/,
       (_, size) => `Received ${exactSize(size)}.${missingUnit(flag, Number(size))}`,
     )
   }

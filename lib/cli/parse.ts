@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 import { Failure } from './failure.js'
+import { toSdkType } from './parameter-types.js'
 
 const UNITS = { B: 1, KIB: 2 ** 10, MIB: 2 ** 20, GIB: 2 ** 30, TIB: 2 ** 40 }
 const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }
@@ -107,12 +108,4 @@ export function parseParam(text: string, earlier: Record<string, unknown> = {}):
   if (name !== undefined) return { ...earlier, [name]: toSdkType(name, value) }
   // commander prints the argument of an InvalidArgumentError, and it may be a customer's key.
   throw new Failure(2, "--param: Expected Name=value in S3's own spelling, such as StorageClass=GLACIER.")
-}
-
-function toSdkType(name: string, value: string): unknown {
-  if (value === 'true' || value === 'false') return value === 'true'
-  if (!/Date$|^Expires$/.test(name)) return value
-  const date = new Date(value)
-  if (Number.isNaN(date.getTime())) throw new InvalidArgumentError('Expected a date such as 2027-01-31T00:00:00Z.')
-  return date
 }

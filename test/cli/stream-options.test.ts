@@ -140,6 +140,8 @@ t.test('the command that resumes repeats every option that a resumed upload acce
     region: 'r',
     endpointUrl: 'http://h',
     profile: 'p',
+    caBundle: 'ca.pem',
+    verifySsl: false,
     signRequest: false,
     pathStyle: true,
     partSize: 5,

@@ -35,6 +35,20 @@ t.test('sizes, ages and parameters are parsed', async (t) => {
   ])
   t.same(parseParam('BucketKeyEnabled=true', { ACL: 'private' }), { ACL: 'private', BucketKeyEnabled: true })
   t.same(parseParam('ObjectLockRetainUntilDate=2030-01-01'), { ObjectLockRetainUntilDate: new Date('2030-01-01') })
+  t.same(parseParam('ObjectLockEventHoldDurationDays=7'), { ObjectLockEventHoldDurationDays: 7 })
+  t.same(parseParam('ContentLanguage=true'), { ContentLanguage: 'true' })
+})
+
+t.test('a parameter whose value is no string is converted, or refused', (t) => {
+  const wrong: [text: string, message: string][] = [
+    ['BucketKeyEnabled=yes', '--param BucketKeyEnabled: Expected true or false.'],
+    ['Expires=soon', '--param Expires: Expected a date such as 2027-01-31T00:00:00Z.'],
+    ['ObjectLockEventHoldDurationDays=1.5', '--param ObjectLockEventHoldDurationDays: Expected a whole number.'],
+    ['Metadata=1', '--param Metadata: Expected the option --metadata name=value instead.'],
+    ['ContentLength=1', '--param ContentLength: Expected the option --content-length instead.'],
+  ]
+  for (const [text, message] of wrong) t.throws(() => parseParam(text), { exitCode: 2, message })
+  t.end()
 })
 
 t.test('sizes and durations are formatted in their largest units', async (t) => {
@@ -67,7 +81,12 @@ t.test('the progress line shows only values that are known', async (t) => {
   const progress = { sent: 2 ** 20, loaded: 0, parts: 3 }
   const start = performance.now() - 1000
   t.match(formatProgress(progress, undefined, start), ['1.0 MiB', /^\d[\d.]* [KM]iB\/s$/, '3 parts stored'])
-  t.match(formatProgress(progress, 2 ** 21, start), ['1.0 MiB of 2.0 MiB', /iB\/s$/, '1.0 s left', '3 parts stored'])
+  t.match(formatProgress(progress, 2 ** 21, start), [
+    '1.0 MiB of 2.0 MiB',
+    /iB\/s$/,
+    /^\d[\d.]* s left$/,
+    '3 parts stored',
+  ])
   const skipped = formatProgress({ ...progress, skipped: 2 ** 19 }, undefined, start)
   t.same(skipped.slice(2), ['3 parts stored', '512.0 KiB already stored'])
   t.same(formatProgress({ ...progress, sent: 0 }, 2 ** 21, start), ['0 B of 2.0 MiB', '0 B/s', '3 parts stored'])
