@@ -41,7 +41,13 @@ const GRACE = 5000
  */
 export function runCommand(command: string, args: string[], stderr: 'inherit' | 'pipe'): Producer {
   const pipe = stderr === 'pipe' ? openPipe() : undefined
-  const child = spawnCommand(command, args, pipe?.writer ?? stderr)
+  let child: Child
+  try {
+    child = spawnCommand(command, args, pipe?.writer ?? stderr)
+  } finally {
+    // The child has a copy of its own. Only when the last one is closed does the pipe end.
+    if (pipe !== undefined) closeSync(pipe.writer)
+  }
   const exited = waitForExit(child, command)
   exited.catch(() => {})
   // A process that this one may not signal, such as sudo, makes `kill` emit an error. Its closed pipe still ends it.
@@ -64,14 +70,11 @@ export function runCommand(command: string, args: string[], stderr: 'inherit' | 
 
 type Child = ChildProcessByStdio<null, Readable, Readable | null>
 
-/** `stderr`: as in Node, or a file descriptor, which this closes. */
 function spawnCommand(command: string, args: string[], stderr: 'inherit' | 'pipe' | number): Child {
   try {
     return spawn(command, args, { stdio: ['inherit', 'pipe', stderr] }) as Child
   } catch (error) {
     throw notExecutable(command, error)
-  } finally {
-    if (typeof stderr === 'number') closeSync(stderr)
   }
 }
 

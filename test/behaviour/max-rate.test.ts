@@ -98,3 +98,17 @@ t.test('a request that stalls behind the limit is cancelled and sent again', asy
   t.same(await stored(Bucket, 'k'), { sha256: sha256(data), size: data.length })
   t.ok(proxy.of('UploadPart').filter(({ PartNumber }) => PartNumber === 1).length >= 2)
 })
+
+t.test('a signal ends a PutObject that waits for its turn, and no object is made', async (t) => {
+  const proxy = await faultProxy(t)
+  const client = s3Client(t, { endpoint: proxy.url })
+  const Bucket = await makeBucket(t)
+  const controller = new AbortController()
+  const upload = s3Writable({ client, Bucket, Key: 'k', maxRate: 1, signal: controller.signal })
+  const failed = t.rejects(pipeline(Readable.from([bytes(KiB)]), upload), { name: 'AbortError' })
+  await once(upload, 'progress')
+  controller.abort()
+  await failed
+  t.notOk(proxy.seen.some(({ complete }) => complete))
+  await nothingIsLeft(t, Bucket, 'k')
+})

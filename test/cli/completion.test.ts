@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { makeProgram } from '../../lib/cli/arguments.js'
+import { manPage } from '../../lib/cli/man-page.js'
 import { cli } from '../support/cli.js'
 import { isInstalled, openShell } from '../support/interactive-shell.js'
 
@@ -62,6 +63,7 @@ t.test('the man page has every command, option and example of --help', async (t)
   for (const flag of flags) t.ok(text.includes(flag), flag)
   t.match(text, /^ {2}s3-writable s3:\/\/videos\/talk\.webm -- ffmpeg/m)
   t.match(text, /^ {2}141 {2}standard output was closed/m)
+  t.match(manPage(program, { examples: '', notes: '.profile' }), '\n\\&.profile\n', 'a line of text is no request')
   if (!isInstalled('mandoc')) {
     t.comment('skipped: `mandoc`, which checks man pages, is not installed')
     return

@@ -85,7 +85,8 @@ function folders(t: Test, optional: boolean): { build: string; run: string } {
   for (const name of ['dist', 'package.json']) {
     cpSync(join(ROOT, name), join(packages, 's3-writable', name), { recursive: true })
   }
-  for (const name of ['@aws-sdk', 'p-queue']) symlinkSync(join(ROOT, 'node_modules', name), join(packages, name))
+  for (const name of ['@aws-sdk', 'leven', 'p-queue'])
+    symlinkSync(join(ROOT, 'node_modules', name), join(packages, name))
   if (optional) {
     mkdirSync(join(parent, 'node_modules'))
     symlinkSync(join(ROOT, 'node_modules/@node-rs'), join(parent, 'node_modules/@node-rs'))
