@@ -1,59 +1,45 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import t from 'tap'
-import { abortUpload } from '../../lib/index.js'
 import { nothingIsLeft } from '../support/assertions.js'
-import { cli } from '../support/cli.js'
-import { faultProxy } from '../support/fault-proxy.js'
-import { holdForever } from '../support/scenario.js'
 import { Screen } from '../support/screen.js'
-import { head, makeBucket, s3Client } from '../support/store.js'
-import { hasTerminal, onTerminal, startOnTerminal } from '../support/terminal.js'
+import { head, makeBucket } from '../support/store.js'
+import { DRAWN, drawnLines, onTerminal, shell, startOnTerminal, terminalTest } from '../support/terminal.js'
 
-const test = hasTerminal ? t.test.bind(t) : (name: string): void => t.comment(`${name}: needs \`script\``)
-/** A drawn progress line, by its rate. */
-const DRAWN = /\r[^\r\n]*B\/s[^\r\n]*␛\[K/
+terminalTest(
+  'every line that the producer prints stays on the screen, in its order, and the last line is the result',
+  async (t) => {
+    const Bucket = await makeBucket(t)
+    const script = 'for i in $(seq 20); do echo "line $i" >&2; head -c 500000 /dev/zero; sleep 0.1; done'
+    const { code, output, screen } = await onTerminal([`s3://${Bucket}/k`, ...shell(script)], { columns: 100 })
+    t.equal(code, 0)
+    t.match(output, DRAWN)
+    const result = screen.pop()
+    t.same(
+      screen,
+      Array.from({ length: 20 }, (_, i) => `line ${i + 1}`),
+    )
+    t.match(result, new RegExp(`^s3://${Bucket}/k: 9.5 MiB in \\d+\\.\\d s, [\\d.]+ MiB/s, 2 parts$`))
+  },
+)
 
-/** A producer that is a shell script. It may use `wait_for FILE`, which waits until the file exists. */
-const shell = (script: string): string[] => [
-  '--',
-  'sh',
-  '-c',
-  `wait_for() { while [ ! -e "$1" ]; do sleep 0.05; done; }\n${script}`,
-]
+terminalTest(
+  'a failed producer’s messages are above the command’s, whole, and nothing of the progress is left',
+  async (t) => {
+    const Bucket = await makeBucket(t)
+    const go = join(t.testdir(), 'go')
+    const message = 'pg_dump: error: query failed: server closed the connection unexpectedly'
+    const script = `head -c 9000000 /dev/zero; wait_for ${go}; echo "${message}" >&2; printf 'hint: ' >&2; printf 'again' >&2; exit 3`
+    const { shows, ended } = startOnTerminal([`s3://${Bucket}/k`, ...shell(script)], { columns: 100 })
+    await shows(DRAWN)
+    writeFileSync(go, '')
+    const { code, screen } = await ended
+    t.equal(code, 3)
+    t.same(screen, [message, 'hint: again', 's3-writable: sh exited with 3. Nothing was published.'])
+    await nothingIsLeft(t, Bucket, 'k')
+  },
+)
 
-/** The progress lines that were drawn. */
-const drawnLines = (output: string): string[] => [...output.matchAll(/\r([^\r\n]+)␛\[K/g)].map(([, line = '']) => line)
-
-test('every line that the producer prints stays on the screen, in its order, and the last line is the result', async (t) => {
-  const Bucket = await makeBucket(t)
-  const script = 'for i in $(seq 20); do echo "line $i" >&2; head -c 500000 /dev/zero; sleep 0.1; done'
-  const { code, output, screen } = await onTerminal([`s3://${Bucket}/k`, ...shell(script)], { columns: 100 })
-  t.equal(code, 0)
-  t.match(output, DRAWN)
-  const result = screen.pop()
-  t.same(
-    screen,
-    Array.from({ length: 20 }, (_, i) => `line ${i + 1}`),
-  )
-  t.match(result, new RegExp(`^s3://${Bucket}/k: 9.5 MiB in \\d+\\.\\d s, [\\d.]+ MiB/s, 2 parts$`))
-})
-
-test('a failed producer’s messages are above the command’s, whole, and nothing of the progress is left', async (t) => {
-  const Bucket = await makeBucket(t)
-  const go = join(t.testdir(), 'go')
-  const message = 'pg_dump: error: query failed: server closed the connection unexpectedly'
-  const script = `head -c 9000000 /dev/zero; wait_for ${go}; echo "${message}" >&2; printf 'hint: ' >&2; printf 'again' >&2; exit 3`
-  const { shows, ended } = startOnTerminal([`s3://${Bucket}/k`, ...shell(script)], { columns: 100 })
-  await shows(DRAWN)
-  writeFileSync(go, '')
-  const { code, screen } = await ended
-  t.equal(code, 3)
-  t.same(screen, [message, 'hint: again', 's3-writable: sh exited with 3. Nothing was published.'])
-  await nothingIsLeft(t, Bucket, 'k')
-})
-
-test('the line shows sizes, rate, time left and parts, and keeps changing while nothing is sent', async (t) => {
+terminalTest('the line shows sizes, rate, time left and parts, and keeps changing while nothing is sent', async (t) => {
   const Bucket = await makeBucket(t)
   const go = join(t.testdir(), 'go')
   const script = `head -c 9000000 /dev/zero; wait_for ${go}; head -c 7000000 /dev/zero`
@@ -68,35 +54,44 @@ test('the line shows sizes, rate, time left and parts, and keeps changing while 
   t.equal(screen.length, 1)
 })
 
-test('a question is not overwritten: there is no line before the first byte, nor after an unfinished line', async (t) => {
-  const Bucket = await makeBucket(t)
-  const folder = t.testdir()
-  const script = `printf 'Password: ' >/dev/tty; sleep 0.6; read -r a; echo "got $a" >&2
+terminalTest(
+  'a question is not overwritten: there is no line before the first byte, nor after an unfinished line',
+  async (t) => {
+    const Bucket = await makeBucket(t)
+    const folder = t.testdir()
+    const script = `printf 'Password: ' >/dev/tty; sleep 0.6; read -r a; echo "got $a" >&2
 head -c 6000000 /dev/zero; wait_for ${folder}/go; printf 'frame=1\\r' >&2; sleep 0.6; printf 'frame=2\\r' >&2; sleep 0.6
 echo >&2; printf 'Overwrite? ' >&2; sleep 0.6; echo no >&2; wait_for ${folder}/end`
-  const { shows, ended } = startOnTerminal([`s3://${Bucket}/k`, ...shell(script)], { columns: 100, input: 'secret\n' })
-  await shows(DRAWN)
-  writeFileSync(join(folder, 'go'), '')
-  await shows(new RegExp(`no\r\n${DRAWN.source}`))
-  writeFileSync(join(folder, 'end'), '')
-  const { code, output, screen } = await ended
-  t.equal(code, 0)
-  t.match(output, /Password: [^␛]*got secret\r\n/)
-  t.match(output, '\r␛[Kframe=1\rframe=2\r\r\nOverwrite? no\r\n\r')
-  t.same(screen.slice(-3, -1), ['frame=2', 'Overwrite? no'])
-})
+    const { shows, ended } = startOnTerminal([`s3://${Bucket}/k`, ...shell(script)], {
+      columns: 100,
+      input: 'secret\n',
+    })
+    await shows(DRAWN)
+    writeFileSync(join(folder, 'go'), '')
+    await shows(new RegExp(`no\r\n${DRAWN.source}`))
+    writeFileSync(join(folder, 'end'), '')
+    const { code, output, screen } = await ended
+    t.equal(code, 0)
+    t.match(output, /Password: [^␛]*got secret\r\n/)
+    t.match(output, '\r␛[Kframe=1\rframe=2\r\r\nOverwrite? no\r\n\r')
+    t.same(screen.slice(-3, -1), ['frame=2', 'Overwrite? no'])
+  },
+)
 
-test('the producer’s bytes pass unchanged, also where its writes split a character or an escape sequence', async (t) => {
-  const Bucket = await makeBucket(t)
-  const parts = ['\\303', '\\251 \\033[3', '1mred\\033[0m \\377\\000\\n', 'a\\tb\\n']
-  const script = `head -c 6000000 /dev/zero; ${parts.map((part) => `printf '${part}' >&2; sleep 0.3`).join('; ')}`
-  const { output } = await onTerminal([`s3://${Bucket}/k`, ...shell(script)], { columns: 100 })
-  t.match(output, DRAWN)
-  t.match(output, '\xc3\xa9 ␛[31mred␛[0m \xff\0\r\n')
-  t.match(output, 'a\tb\r\n')
-})
+terminalTest(
+  'the producer’s bytes pass unchanged, also where its writes split a character or an escape sequence',
+  async (t) => {
+    const Bucket = await makeBucket(t)
+    const parts = ['\\303', '\\251 \\033[3', '1mred\\033[0m \\377\\000\\n', 'a\\tb\\n']
+    const script = `head -c 6000000 /dev/zero; ${parts.map((part) => `printf '${part}' >&2; sleep 0.3`).join('; ')}`
+    const { output } = await onTerminal([`s3://${Bucket}/k`, ...shell(script)], { columns: 100 })
+    t.match(output, DRAWN)
+    t.match(output, '\xc3\xa9 ␛[31mred␛[0m \xff\0\r\n')
+    t.match(output, 'a\tb\r\n')
+  },
+)
 
-test('the line never wraps: at most one column less than the width is drawn, in whole fields', async (t) => {
+terminalTest('the line never wraps: at most one column less than the width is drawn, in whole fields', async (t) => {
   const Bucket = await makeBucket(t)
   const script = 'for i in 1 2 3 4 5; do echo "$i" >&2; head -c 2000000 /dev/zero; sleep 0.3; done'
   for (const [columns, longest] of [
@@ -118,180 +113,68 @@ test('the line never wraps: at most one column less than the width is drawn, in 
   }
 })
 
-test('when the window changes its width, the next line has the new width, and no other output is lost', async (t) => {
-  const Bucket = await makeBucket(t)
-  const folder = t.testdir()
-  const script = `echo begin >&2; head -c 9000000 /dev/zero; wait_for ${folder}/narrow; stty cols 30; wait_for ${folder}/wide
+terminalTest(
+  'when the window changes its width, the next line has the new width, and no other output is lost',
+  async (t) => {
+    const Bucket = await makeBucket(t)
+    const folder = t.testdir()
+    const script = `echo begin >&2; head -c 9000000 /dev/zero; wait_for ${folder}/narrow; stty cols 30; wait_for ${folder}/wide
 echo widening >&2; stty cols 90; wait_for ${folder}/end; echo end >&2`
-  const args = [`s3://${Bucket}/k`, '--expected-size', '1GiB', ...shell(script)]
-  const { shows, ended } = startOnTerminal(args, { columns: 60 })
-  const wide = /\r8\.0 MiB of 1\.0 GiB[^\r\n]{25,}␛\[K/
-  await shows(wide)
-  writeFileSync(join(folder, 'narrow'), '')
-  const narrow = new RegExp(`${wide.source}(?=\r8\\.0 MiB of [^\r\n]{1,20}␛\\[K)`)
-  await shows(narrow)
-  writeFileSync(join(folder, 'wide'), '')
-  await shows(new RegExp(`widening\r\n[^]*${wide.source}`))
-  writeFileSync(join(folder, 'end'), '')
-  const { code, output } = await ended
-  t.equal(code, 0)
-  const narrowed = (narrow.exec(output) as RegExpExecArray).index + (narrow.exec(output)?.[0].length ?? 0)
-  const widened = output.indexOf('widening\r\n') + 'widening\r\n'.length
-  t.ok(drawnLines(output.slice(narrowed, widened)).every((line) => line.length <= 29))
-  for (const how of ['cut', 'rewrap'] as const) {
-    const screen = new Screen(60).write(output.slice(0, narrowed)).resize(30, how)
-    screen.write(output.slice(narrowed, widened)).resize(90, how).write(output.slice(widened))
-    const [first, second, ...rest] = screen.rows
-    t.equal(first, 'begin')
-    // A terminal that rewraps has moved the beginning of the old line to a row above, where it stays.
-    t.match(second, how === 'cut' ? /^widening$/ : /^8\.0 MiB of 1\.0 GiB.*widening$/)
-    t.match(rest, ['end', /^s3:.* 2 parts$/])
-  }
-})
-
-test('after kill -9 the terminal is an ordinary one: nothing but erase-to-end-of-line was sent to it', async (t) => {
-  const Bucket = await makeBucket(t)
-  const go = join(t.testdir(), 'go')
-  const script = `echo begin >&2; head -c 6000000 /dev/zero; wait_for ${go}; kill -9 $PPID`
-  const { shows, ended } = startOnTerminal([`s3://${Bucket}/k`, ...shell(script)], { columns: 60 })
-  await shows(DRAWN)
-  writeFileSync(go, '')
-  const { code, output, screen } = await ended
-  t.equal(code, 137)
-  t.same([...new Set(output.match(/␛(\[[\d;?]*)?./g))], ['␛[K'])
-  t.match(screen, ['begin', /B\/s/])
-})
-
-test('at most five lines a second are drawn, however much the producer prints, and its upload goes on', async (t) => {
-  const Bucket = await makeBucket(t)
-  const script = 'seq 300000 >&2; head -c 6000000 /dev/zero; seq 300000 >&2; head -c 6000000 /dev/zero'
-  const start = performance.now()
-  const { code, output } = await onTerminal([`s3://${Bucket}/k`, ...shell(script)], { columns: 100 })
-  t.equal(code, 0)
-  t.ok(drawnLines(output).length <= 1 + (performance.now() - start) / 200)
-  const numbers = Array.from({ length: 300_000 }, (_, i) => `${i + 1}\n`).join('')
-  const plain = output.replace(/\r[^\r\n]*␛\[K/g, '').replaceAll('\r', '')
-  t.ok(plain.startsWith(numbers + numbers), 'all of its output is there')
-  t.equal((await head(Bucket, 'k'))?.ContentLength, 12_000_000)
-})
-
-test('the producer can open /dev/stderr, and prints also if no named pipe can be made', async (t) => {
-  const Bucket = await makeBucket(t)
-  const device = [`s3://${Bucket}/k`, ...shell('echo note >/dev/stderr')]
-  t.match(await onTerminal(device, { columns: 100 }), { code: 0, screen: ['note', /^s3:/] })
-  const plain = [`s3://${Bucket}/k`, ...shell('echo note >&2')]
-  t.match(await onTerminal(plain, { columns: 100, env: { TMPDIR: '/dev/null' } }), {
-    code: 0,
-    screen: ['note', /^s3:/],
-  })
-})
-
-test('a process that the producer leaves behind with its standard error does not delay the end for long', async (t) => {
-  const Bucket = await makeBucket(t)
-  const folder = t.testdir()
-  t.teardown(() => process.kill(Number(readFileSync(join(folder, 'pid'), 'utf8'))))
-  const script = `sleep 1000 >/dev/null & echo $! >${folder}/pid; head -c 6000000 /dev/zero; echo last >&2; exit `
-  for (const [exit, line] of [
-    ['0', /^s3:/],
-    ['3', /^s3-writable: sh exited with 3/],
-  ] as const) {
-    const { code, screen } = await onTerminal([`s3://${Bucket}/k`, ...shell(script + exit)], { columns: 100 })
-    if (exit === '0') process.kill(Number(readFileSync(join(folder, 'pid'), 'utf8')))
-    t.equal(code, Number(exit))
-    t.match(screen, ['last', line])
-  }
-})
-
-test('after a signal, what the producer still prints is above the command’s message', async (t) => {
-  const Bucket = await makeBucket(t)
-  const script = `trap 'echo caught >&2; exit 1' TERM; head -c 9000000 /dev/zero; kill -TERM $PPID; while :; do sleep 0.05; done`
-  const { code, screen } = await onTerminal([`s3://${Bucket}/k`, ...shell(script)], { columns: 100 })
-  t.equal(code, 143)
-  t.same(screen, ['caught', 's3-writable: Ended by SIGTERM. Nothing was published.'])
-})
-
-test('a second signal erases the line before the last message', async (t) => {
-  const Bucket = await makeBucket(t)
-  const proxy = await faultProxy(t, { fault: holdForever('AbortMultipartUpload') })
-  const pid = join(t.testdir(), 'pid')
-  const script = `echo $PPID >${pid}; head -c 9000000 /dev/zero; printf unfinished >&2; exec sleep 1000`
-  const { shows, ended } = startOnTerminal([`s3://${Bucket}/k`, ...shell(script)], { columns: 300, at: proxy.url })
-  await shows(/unfinished/)
-  await proxy.waitFor({ operation: 'UploadPart' })
-  process.kill(Number(readFileSync(pid, 'utf8')), 'SIGTERM')
-  await proxy.waitFor({ operation: 'AbortMultipartUpload' })
-  process.kill(Number(readFileSync(pid, 'utf8')), 'SIGTERM')
-  const { code, screen } = await ended
-  t.equal(code, 143)
-  t.match(screen, ['unfinished', /^Parts may be left\. To remove them: /])
-  const UploadId = screen[1]?.split('--upload-id=')[1] as string
-  await abortUpload({ client: s3Client(t), Bucket, Key: 'k', UploadId })
-})
-
-test('process warnings and what libraries print are on lines of their own', async (t) => {
-  const Bucket = await makeBucket(t)
-  const go = join(t.testdir(), 'go')
-  const script = `echo begin >&2; head -c 6000000 /dev/zero; wait_for ${go}; printf half >&2; sleep 0.5; echo >&2`
-  const print = `setInterval(() => { console.error('note'); process.emitWarning('careful') }, 300).unref()`
-  const NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --import="data:text/javascript,${encodeURIComponent(print)}"`
-  const env = { NODE_NO_WARNINGS: undefined, NODE_OPTIONS }
-  const { shows, ended } = startOnTerminal([`s3://${Bucket}/k`, ...shell(script)], { columns: 100, env })
-  await shows(new RegExp(`${DRAWN.source}\r␛\\[Knote\r\n[^]*${DRAWN.source}\r␛\\[Knote`))
-  writeFileSync(go, '')
-  const { screen } = await ended
-  const known = /^(begin|note|half|\(node:\d+\) Warning: careful|\(Use `.*|s3:.*|.*NodeVersionSupport.*|)$/
-  const between = screen.slice(screen.indexOf('begin'))
-  t.same(
-    between.filter((line) => !known.test(line)),
-    [],
-  )
-})
-
-test('a command that cannot be run ends with its message alone', async (t) => {
-  const Bucket = await makeBucket(t)
-  for (const [command, expected, message] of [
-    ['no-such-command-here', 127, 'no-such-command-here: command not found'],
-    ['', 126, ' could not be run: '],
-  ] as const) {
-    const { code, screen } = await onTerminal([`s3://${Bucket}/k`, '--', command], { columns: 200 })
-    t.equal(code, expected)
-    t.equal(screen.length, 1)
-    t.match(screen[0], message)
-  }
-})
-
-test('without a progress line the producer has the terminal itself, and nothing but text is printed', async (t) => {
-  const Bucket = await makeBucket(t)
-  const script = 'test -t 2 && echo terminal >&2; head -c 6000000 /dev/zero; sleep 0.6'
-  for (const [option, env, lines] of [
-    ['--quiet', {}, 1],
-    ['--json', {}, 2],
-    ['--no-progress', {}, 2],
-    ['--concurrency=2', { TERM: 'dumb' }, 2],
-  ] as const) {
-    const { code, output, screen } = await onTerminal([`s3://${Bucket}/k`, option, ...shell(script)], {
-      columns: 400,
-      env,
-    })
+    const args = [`s3://${Bucket}/k`, '--expected-size', '1GiB', ...shell(script)]
+    const { shows, ended } = startOnTerminal(args, { columns: 60 })
+    const wide = /\r8\.0 MiB of 1\.0 GiB[^\r\n]{25,}␛\[K/
+    await shows(wide)
+    writeFileSync(join(folder, 'narrow'), '')
+    const narrow = new RegExp(`${wide.source}(?=\r8\\.0 MiB of [^\r\n]{1,20}␛\\[K)`)
+    await shows(narrow)
+    writeFileSync(join(folder, 'wide'), '')
+    await shows(new RegExp(`widening\r\n[^]*${wide.source}`))
+    writeFileSync(join(folder, 'end'), '')
+    const { code, output } = await ended
     t.equal(code, 0)
-    t.notMatch(output, '␛')
-    t.equal(screen[0], 'terminal')
-    t.equal(screen.length, lines, option)
-  }
-})
+    const narrowed = (narrow.exec(output) as RegExpExecArray).index + (narrow.exec(output)?.[0].length ?? 0)
+    const widened = output.indexOf('widening\r\n') + 'widening\r\n'.length
+    t.ok(drawnLines(output.slice(narrowed, widened)).every((line) => line.length <= 29))
+    for (const how of ['cut', 'rewrap'] as const) {
+      const screen = new Screen(60).write(output.slice(0, narrowed)).resize(30, how)
+      screen.write(output.slice(narrowed, widened)).resize(90, how).write(output.slice(widened))
+      const [first, second, ...rest] = screen.rows
+      t.equal(first, 'begin')
+      // A terminal that rewraps has moved the beginning of the old line to a row above, where it stays.
+      t.match(second, how === 'cut' ? /^widening$/ : /^8\.0 MiB of 1\.0 GiB.*widening$/)
+      t.match(rest, ['end', /^s3:.* 2 parts$/])
+    }
+  },
+)
 
-test('if standard error is no terminal, there is no progress, and the producer writes to it directly', async (t) => {
-  const Bucket = await makeBucket(t)
-  const file = join(t.testdir(), 'stderr')
-  const script = `printf '\\303' >&2; head -c 6000000 /dev/zero; sleep 0.6; printf '\\251\\377\\r\\033[2K' >&2`
-  const { code, output } = await onTerminal([`s3://${Bucket}/k`, ...shell(script)], { redirect: `2>${file}` })
-  t.equal(code, 0)
-  t.equal(output, '')
-  const text = readFileSync(file, 'latin1').replaceAll('\u001b', '␛')
-  t.match(text, /^\xc3\xa9\xff\r␛\[2Ks3:[^\r␛]*\n$/)
-  const { stderr } = await cli([
-    `s3://${Bucket}/k`,
-    ...shell('test -p /dev/fd/2 || test -S /dev/fd/2 && echo pipe >&2'),
-  ])
-  t.match(stderr, /^pipe\ns3:[^\r␛]*\n$/)
-})
+terminalTest(
+  'after kill -9 the terminal is an ordinary one: nothing but erase-to-end-of-line was sent to it',
+  async (t) => {
+    const Bucket = await makeBucket(t)
+    const go = join(t.testdir(), 'go')
+    const script = `echo begin >&2; head -c 6000000 /dev/zero; wait_for ${go}; kill -9 $PPID`
+    const { shows, ended } = startOnTerminal([`s3://${Bucket}/k`, ...shell(script)], { columns: 60 })
+    await shows(DRAWN)
+    writeFileSync(go, '')
+    const { code, output, screen } = await ended
+    t.equal(code, 137)
+    t.same([...new Set(output.match(/␛(\[[\d;?]*)?./g))], ['␛[K'])
+    t.match(screen, ['begin', /B\/s/])
+  },
+)
+
+terminalTest(
+  'at most five lines a second are drawn, however much the producer prints, and its upload goes on',
+  async (t) => {
+    const Bucket = await makeBucket(t)
+    const script = 'seq 300000 >&2; head -c 6000000 /dev/zero; seq 300000 >&2; head -c 6000000 /dev/zero'
+    const start = performance.now()
+    const { code, output } = await onTerminal([`s3://${Bucket}/k`, ...shell(script)], { columns: 100 })
+    t.equal(code, 0)
+    t.ok(drawnLines(output).length <= 1 + (performance.now() - start) / 200)
+    const numbers = Array.from({ length: 300_000 }, (_, i) => `${i + 1}\n`).join('')
+    const plain = output.replace(/\r[^\r\n]*␛\[K/g, '').replaceAll('\r', '')
+    t.ok(plain.startsWith(numbers + numbers), 'all of its output is there')
+    t.equal((await head(Bucket, 'k'))?.ContentLength, 12_000_000)
+  },
+)

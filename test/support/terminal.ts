@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import type { Readable } from 'node:stream'
+import t, { type Test } from 'tap'
 import { CLI } from './cli.js'
 import { Screen } from './screen.js'
 import { endpoint } from './store.js'
@@ -79,3 +80,22 @@ export async function onTerminal(
 ): Promise<{ code: number; output: string; screen: string[] }> {
   return await startOnTerminal(args, options).ended
 }
+
+/** `t.test`, where there is a terminal; elsewhere a comment. */
+export const terminalTest = (title: string, body: (t: Test) => Promise<void>): unknown =>
+  hasTerminal ? t.test(title, body) : t.comment(`${title}: needs \`script\``)
+
+/** A drawn progress line, by its rate. */
+export const DRAWN = /\r[^\r\n]*B\/s[^\r\n]*␛\[K/
+
+/** A producer that is a shell script. It may use `wait_for FILE`, which waits until the file exists. */
+export const shell = (script: string): string[] => [
+  '--',
+  'sh',
+  '-c',
+  `wait_for() { while [ ! -e "$1" ]; do sleep 0.05; done; }\n${script}`,
+]
+
+/** The progress lines that were drawn. */
+export const drawnLines = (output: string): string[] =>
+  [...output.matchAll(/\r([^\r\n]+)␛\[K/g)].map(([, line = '']) => line)
