@@ -39,18 +39,6 @@ t.test('sizes, ages and parameters are parsed', async (t) => {
   t.same(parseParam('ContentLanguage=true'), { ContentLanguage: 'true' })
 })
 
-t.test('a parameter whose value is no string is converted, or refused', (t) => {
-  const wrong: [text: string, message: string][] = [
-    ['BucketKeyEnabled=yes', '--param BucketKeyEnabled: Expected true or false.'],
-    ['Expires=soon', '--param Expires: Expected a date such as 2027-01-31T00:00:00Z.'],
-    ['ObjectLockEventHoldDurationDays=1.5', '--param ObjectLockEventHoldDurationDays: Expected a whole number.'],
-    ['Metadata=1', '--param Metadata: Expected the option --metadata name=value instead.'],
-    ['ContentLength=1', '--param ContentLength: Expected the option --content-length instead.'],
-  ]
-  for (const [text, message] of wrong) t.throws(() => parseParam(text), { exitCode: 2, message })
-  t.end()
-})
-
 t.test('sizes and durations are formatted in their largest units', async (t) => {
   t.same([0, 1023, 1024, 2 ** 20 - 1, 2.5 * 2 ** 30, 2 ** 50].map(formatBytes), [
     '0 B',

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { makeProgram } from '../../lib/cli/arguments.js'
 import { findMistake } from '../../lib/cli/mistakes.js'
+import { parseParam } from '../../lib/cli/parse.js'
 import { BUILT, cli } from '../support/cli.js'
 import { faultProxy } from '../support/fault-proxy.js'
 import { type ProgramResult, runNode, s3Env } from '../support/run-program.js'
@@ -100,4 +101,16 @@ t.test('help, the version and the answer to wrong usage do not load the SDK', as
   t.match(await run(S3, '--nope'), { code: 2, stderr: /unknown option/ })
   t.match(await run('abort', S3, '--older-than', '7'), { code: 2, stderr: /Expected an age/ })
   t.match(await run(S3), { code: 1, stderr: /The SDK is imported/ }, 'an upload does')
+})
+
+t.test('a parameter whose value is no string is converted, or refused', (t) => {
+  const wrong: [text: string, message: string][] = [
+    ['BucketKeyEnabled=yes', '--param BucketKeyEnabled: Expected true or false.'],
+    ['Expires=soon', '--param Expires: Expected a date such as 2027-01-31T00:00:00Z.'],
+    ['ObjectLockEventHoldDurationDays=1.5', '--param ObjectLockEventHoldDurationDays: Expected a whole number.'],
+    ['Metadata=1', '--param Metadata: Expected the option --metadata name=value instead.'],
+    ['ContentLength=1', '--param ContentLength: Expected the option --content-length instead.'],
+  ]
+  for (const [text, message] of wrong) t.throws(() => parseParam(text), { exitCode: 2, message })
+  t.end()
 })
