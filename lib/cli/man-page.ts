@@ -11,7 +11,7 @@ export function manPage(program: Command, { examples, notes }: ManPageTexts): st
   const help = program.createHelp()
   const commands = help.visibleCommands(program).filter((command) => command.name() !== 'help')
   const lines = [
-    `.TH S3\\-WRITABLE 1 "" "s3\\-writable ${program.version()}"`,
+    `.TH S3\\-WRITABLE 1 ${new Date().toISOString().slice(0, 10)} "s3\\-writable ${program.version()}"`,
     '.SH NAME',
     `s3\\-writable \\- ${roff(lowerFirst(program.description()))}`,
     '.SH SYNOPSIS',
@@ -55,15 +55,16 @@ function optionLines({ flags, description }: Option): string[] {
   return ['.TP', `.B ${roff(flags)}`, roff(description)]
 }
 
-/** A paragraph is filled, unless it has lines that are indented. */
+/** Paragraphs after a heading, with a request between each two. A paragraph is filled, unless it has indented lines. */
 function paragraphs(text: string): string[] {
-  return text.split(/\n\n+/).flatMap((paragraph) => {
-    const lines = paragraph
-      .split('\n')
-      .filter((line) => line !== '')
-      .map(roff)
-    return lines.some((line) => line.startsWith(' ')) ? ['.PP', '.nf', ...lines, '.fi'] : ['.PP', ...lines]
-  })
+  const all = text.split(/\n\n+/).map((paragraph) => paragraph.split('\n').filter((line) => line !== ''))
+  return all
+    .filter((lines) => lines.length > 0)
+    .flatMap((paragraph, index) => {
+      const lines = paragraph.map(roff)
+      const isIndented = lines.some((line) => line.startsWith(' '))
+      return [...(index === 0 ? [] : ['.PP']), ...(isIndented ? ['.nf', ...lines, '.fi'] : lines)]
+    })
 }
 
 function roff(text: string): string {

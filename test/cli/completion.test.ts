@@ -5,7 +5,8 @@ import t from 'tap'
 import { makeProgram } from '../../lib/cli/arguments.js'
 import { manPage } from '../../lib/cli/man-page.js'
 import { cli } from '../support/cli.js'
-import { isInstalled, openShell } from '../support/interactive-shell.js'
+import { openShell } from '../support/interactive-shell.js'
+import { hasPrograms } from '../support/recipe.js'
 
 const program = makeProgram([])
 const help = program.createHelp()
@@ -31,10 +32,7 @@ for (const shell of ['bash', 'zsh', 'fish'] as const) {
     const { code, stdout } = await cli(['completion', shell])
     t.equal(code, 0)
     for (const flag of flags) t.ok(stdout.includes(flag.slice(2)), flag)
-    if (!isInstalled(shell, 'script')) {
-      t.comment(`skipped: ${shell}, or \`script\`, which provides the terminal, is not installed`)
-      return
-    }
+    if (!hasPrograms(t, shell, 'script')) return
     const folder = t.testdir({ 'photo-of-the-cat.jpg': '' })
     const file = join(folder, 'completion')
     writeFileSync(file, stdout)
@@ -64,10 +62,7 @@ t.test('the man page has every command, option and example of --help', async (t)
   t.match(text, /^ {2}s3-writable s3:\/\/videos\/talk\.webm -- ffmpeg/m)
   t.match(text, /^ {2}141 {2}standard output was closed/m)
   t.match(manPage(program, { examples: '', notes: '.profile' }), '\n\\&.profile\n', 'a line of text is no request')
-  if (!isInstalled('mandoc')) {
-    t.comment('skipped: `mandoc`, which checks man pages, is not installed')
-    return
-  }
+  if (!hasPrograms(t, 'mandoc')) return
   const lint = spawnSync('mandoc', ['-T', 'lint', '-W', 'warning'], { input: stdout, encoding: 'utf8' })
   t.equal(lint.stdout, '', 'mandoc has no warning')
 })

@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import type { Test } from 'tap'
 import { plainEnv } from './run-program.js'
 
@@ -23,11 +23,6 @@ const PROMPT = 'READY>'
 export interface InteractiveShell {
   /** Types the keys and Enter; resolves with the arguments that `s3-writable` was called with. */
   type: (keys: string) => Promise<string[]>
-}
-
-/** Whether the programs that `openShell` needs are installed. */
-export function isInstalled(...programs: string[]): boolean {
-  return programs.every((program) => spawnSync(program, ['--version']).status === 0)
 }
 
 /** Starts a shell in a terminal and in a folder. It reads the file first. */
