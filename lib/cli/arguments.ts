@@ -5,6 +5,7 @@ import { Failure } from './failure.js'
 import { printMessage, printText } from './output.js'
 import {
   type Address,
+  ownArguments,
   parseAddress,
   parseAge,
   parseMetadata,
@@ -136,7 +137,7 @@ function passOptionsOn(program: Command, command: Command): void {
  * the address for the value. So `--resume=auto` is a hidden option of its own.
  */
 export function toParsable(argv: string[]): string[] {
-  const end = argv.includes('--') ? argv.indexOf('--') : argv.length
+  const end = ownArguments(argv).length
   return argv.map((word, index) => {
     if (index >= end) return word
     const isSplit = word === '--resume' && argv[index + 1] === 'auto'

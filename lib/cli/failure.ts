@@ -44,7 +44,13 @@ export function explain(error: unknown): string {
   if (chain.length === 0) return String(error)
   const { message } = chain[0] as Cause
   if (/Region is missing/.test(message)) return 'The region is missing: pass --region, or set AWS_REGION.'
-  return [message, ...adviceFor(chain)].reduce((line, next) => `${line}${line.endsWith('.') ? '' : '.'} ${next}`)
+  return [message, ...adviceFor(chain)].reduce(addSentence)
+}
+
+/** Appends a sentence, which may be empty. The messages of the library have no full stop at their end. */
+export function addSentence(message: string, sentence: string): string {
+  if (sentence === '') return message
+  return `${message}${/[.!?]$/.test(message) ? '' : '.'} ${sentence}`
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { S3WritableError } from '../index.js'
 import { type ClientOptions, clientArguments } from './client.js'
-import { Failure } from './failure.js'
+import { addSentence, Failure } from './failure.js'
 import type { Address } from './parse.js'
 import type { UploadCommandOptions } from './put-options.js'
 import { isAcceptedAfterCreate } from './s3-parameters.js'
@@ -98,10 +98,4 @@ export function addHint({ exitCode, message, cause, facts }: FailureFields, hint
   const failure = new Failure(exitCode, addSentence(message, hint), cause)
   failure.facts = { what: message, ...facts, line: addSentence(message, forLog) }
   return failure
-}
-
-/** The messages of the library have no full stop at their end. */
-function addSentence(message: string, sentence: string): string {
-  if (sentence === '') return message
-  return `${message}${/[.!?]$/.test(message) ? '' : '.'} ${sentence}`
 }

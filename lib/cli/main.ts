@@ -5,6 +5,7 @@ import { printErrorJson } from './error-json.js'
 import { Failure, toFailure } from './failure.js'
 import { findMistake } from './mistakes.js'
 import { EXIT_OUTPUT_CLOSED, printErrorDetails, printMessage, surviveOutputErrors } from './output.js'
+import { ownArguments } from './parse.js'
 import { withoutNodeVersionWarning } from './warnings.js'
 
 surviveOutputErrors()
@@ -19,7 +20,7 @@ try {
   await program.parseAsync(parsable, { from: 'user' })
 } catch (error) {
   process.exitCode = reportError(error)
-  if (process.exitCode !== 0 && ownArguments().includes('--json')) await printErrorJson(toReported(error))
+  if (process.exitCode !== 0 && ownArguments(argv).includes('--json')) await printErrorJson(toReported(error))
 }
 
 /** The error as it was reported on standard error. */
@@ -35,11 +36,6 @@ function reportError(error: unknown): number {
   const { exitCode, message } = toFailure(error)
   if (exitCode === EXIT_OUTPUT_CLOSED && message === '') return exitCode
   printMessage(`s3-writable: ${message}`)
-  if (ownArguments().includes('--verbose')) printErrorDetails(error)
+  if (ownArguments(argv).includes('--verbose')) printErrorDetails(error)
   return exitCode
-}
-
-/** The arguments before `--`: those after it belong to the producer. */
-function ownArguments(): string[] {
-  return argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv
 }

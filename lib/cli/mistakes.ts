@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
+import { ownArguments } from './parse.js'
 import { shellQuote } from './shell.js'
 
 /** How other tools call an upload. */
@@ -16,8 +17,7 @@ const SEE_HELP = 'See s3-writable --help.'
  * -pPASSWORD if the -- is missing.
  */
 export function findMistake(program: Command, argv: string[]): string | undefined {
-  const end = argv.indexOf('--')
-  const words = end === -1 ? argv : argv.slice(0, end)
+  const words = ownArguments(argv)
   if (words.some((word) => HELP_OR_VERSION.includes(word))) return undefined
   const { operands, unknownOption } = findOperands(program, words)
   const [first, second] = operands
@@ -30,7 +30,8 @@ export function findMistake(program: Command, argv: string[]): string | undefine
   if (second === undefined) return undefined
   if (second === '-') return withoutDash(first)
   const upload = `s3-writable ${shellQuote(first)}`
-  if (end !== -1) return `Only the address may come before the --: ${upload} [options] -- command. ${SEE_HELP}`
+  if (argv.length > words.length)
+    return `Only the address may come before the --: ${upload} [options] -- command. ${SEE_HELP}`
   const file = existsSync(second) ? ` To upload a file: ${upload} < ${shellQuote(second)}.` : ''
   return `Put -- before the command: ${upload} -- ${shellQuote(second)} ….${file}`
 }

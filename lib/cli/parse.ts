@@ -12,6 +12,11 @@ export interface Address {
   Key: string
 }
 
+/** The arguments before `--`: those after it belong to the producer. */
+export function ownArguments(argv: string[]): string[] {
+  return argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv
+}
+
 /** Parses `s3://bucket`, `s3://bucket/prefix` or `s3://bucket/key`. */
 export function parseAddress(text: string): Address {
   const [, Bucket, Key = ''] = /^s3:\/\/([^/]+)(?:\/(.*))?$/s.exec(text) ?? []
