@@ -33,7 +33,8 @@ t.test('no known name is similar to itself only by chance: each is accepted as i
 
 t.test('a parameter that a newer SDK may have is passed on, and a process warning names it once', async (t) => {
   const warnings: Error[] = []
-  const listener = (warning: Error): number => warnings.push(warning)
+  // Node 26 adds a warning of its own about the hooks of the test runner.
+  const listener = (warning: Error): unknown => warning.message.includes('s3-writable') && warnings.push(warning)
   process.on('warning', listener)
   t.teardown(() => process.off('warning', listener))
   for (const name of ['ChecksumSHA1024', 'ObjectColour', 'ChecksumSHA1024']) check({ [name]: 'a-secret' })
