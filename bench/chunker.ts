@@ -12,7 +12,7 @@ const WAYS: Record<string, (chunk: Buffer, count: number, partSize: number) => P
   's3-writable (with CRC-32)': async (chunk, count, partSize) => {
     const cutter = new PartCutter(
       () => partSize,
-      2,
+      () => 2,
       (part) => part.release(),
     )
     for (let i = 0; i < count; i++) cutter.take(chunk)

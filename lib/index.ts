@@ -1,5 +1,13 @@
 export { S3WritableError, type S3WritableErrorCode } from './errors/s3-writable-error.js'
-export type { BeforeComplete, Resume, ResumePoint, S3ClientLike, S3WritableOptions } from './options/types.js'
+export type { S3WritableStats } from './errors/stats.js'
+export type {
+  BeforeComplete,
+  Concurrency,
+  Resume,
+  ResumePoint,
+  S3ClientLike,
+  S3WritableOptions,
+} from './options/types.js'
 export type { UnfinishedUpload } from './requests/list.js'
 export { type ResumePointOptions, resumePoint } from './resume/resume.js'
 export { S3Writable, s3Writable } from './s3-writable.js'

@@ -2,6 +2,7 @@ import { addAbortSignal, Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { setImmediate as turn } from 'node:timers/promises'
 import { BYTES_PER_TURN } from './checksums/hash.js'
+import { attachFacts } from './errors/attach-facts.js'
 import { checkOptions } from './options/check.js'
 import type { CheckedOptions, S3WritableOptions } from './options/types.js'
 import { EMPTY_BUFFER } from './parts/cutter.js'
@@ -153,7 +154,7 @@ export class S3Writable extends Writable {
     const error = given ?? (looksFinished ? reason : null)
     void this.#target.abort(reason).then(({ cleanupError, leftUploadId, result }) => {
       this.#result ??= result
-      if (error !== null) attachFacts(error, { cleanupError, UploadId: leftUploadId })
+      if (error !== null) attachFacts(error, { cleanupError, UploadId: leftUploadId, stats: this.#target.stats })
       else this.#cleanupError = cleanupError
       process.nextTick(callback, error ?? this.#emittable(cleanupError))
     })
@@ -173,7 +174,8 @@ export class S3Writable extends Writable {
       if (this.#result === undefined || !this.writableFinished) throw destroyedEarly()
       return this.#result
     } catch (error) {
-      if (error !== this.#cleanupError) attachFacts(error as Error, { cleanupError: this.#cleanupError })
+      if (error !== this.#cleanupError)
+        attachFacts(error as Error, { cleanupError: this.#cleanupError, stats: this.#target.stats })
       throw error
     }
   }
@@ -238,13 +240,4 @@ function callbackWhenSettled(promise: Promise<unknown>, callback: Callback): voi
     () => process.nextTick(callback),
     (error) => process.nextTick(callback, error),
   )
-}
-
-/** Adds facts to the error that the caller gets, which is always the first failure. */
-function attachFacts(error: Error, facts: Record<string, unknown>): void {
-  for (const [name, value] of Object.entries(facts)) {
-    if (value === undefined) continue
-    // The error of a source may be any value, even a frozen object.
-    Reflect.defineProperty(Object(error), name, { value, configurable: true, enumerable: true, writable: true })
-  }
 }

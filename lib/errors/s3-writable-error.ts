@@ -1,5 +1,6 @@
 import type { ServiceException } from './causes.js'
 import { safeCause } from './redact.js'
+import type { S3WritableStats } from './stats.js'
 
 /**
  * What went wrong, as a literal for `switch`:
@@ -65,6 +66,8 @@ export class S3WritableError extends Error {
    * because S3 may still be making the object from its parts. Otherwise undefined.
    */
   declare objectMayExist?: boolean
+  /** How the upload went until it failed. Set when the stream fails. */
+  declare readonly stats?: S3WritableStats
   /** The SDK's metadata of the failed request: HTTP status, request id, number of attempts. */
   declare readonly $metadata?: unknown
 

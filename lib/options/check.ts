@@ -4,7 +4,7 @@ import { checkParameters, mustBeLeftOut } from './check-parameters.js'
 import { needsEveryByte } from './checksums.js'
 import { KNOWN_PARAMETERS, similarName } from './known-parameters.js'
 import { isCreateOnly } from './parameters.js'
-import type { CheckedOptions, Resume, S3ClientLike, S3WritableOptions } from './types.js'
+import type { CheckedOptions, ConcurrencyBounds, Resume, S3ClientLike, S3WritableOptions } from './types.js'
 
 /** The options of the stream. `ContentLength` is one of them, because each request has a length of its own. */
 const STREAM_OPTIONS = new Set([
@@ -73,7 +73,7 @@ export function checkOptions(options: S3WritableOptions): CheckedOptions {
     maxParts,
     equalParts,
     resume,
-    concurrency: checkInteger(given, 'concurrency', 1, Number.MAX_SAFE_INTEGER) ?? 4,
+    concurrency: checkConcurrency(given),
     unsignedPayload: checkType(given, 'unsignedPayload', 'boolean'),
     stallTimeout: checkInteger(given, 'stallTimeout', 0, MAX_TIMER),
     maxRate: checkInteger(given, 'maxRate', 1, Number.MAX_SAFE_INTEGER),
@@ -158,6 +158,32 @@ function checkResume(given: Record<string, unknown>): Resume | undefined {
     throw mustBeLeftOut(name, '"resume" has an offset, and the bytes before it are not read', given[name])
   }
   return point as Resume
+}
+
+/** The default of `concurrency`, and of its `min`. */
+const DEFAULT_CONCURRENCY = 4
+/** The default of `max` in `concurrency`. */
+const DEFAULT_MAX_CONCURRENCY = 16
+
+function checkConcurrency(given: Record<string, unknown>): ConcurrencyBounds {
+  const { concurrency = DEFAULT_CONCURRENCY } = given
+  const largest = Number.MAX_SAFE_INTEGER
+  if (typeof concurrency === 'number') {
+    checkInteger(given, 'concurrency', 1, largest)
+    return { min: concurrency, max: concurrency }
+  }
+  const bounds = concurrency === 'auto' ? {} : withoutNull(concurrency)
+  const unknown = Object.keys(bounds).find((name) => name !== 'min' && name !== 'max')
+  if (unknown !== undefined || (typeof concurrency !== 'object' && concurrency !== 'auto')) {
+    const expected = "a whole number, 'auto', or an object with the whole numbers min and max"
+    throw invalidOption('ERR_INVALID_ARG_TYPE', 'concurrency', expected, concurrency)
+  }
+  const min = checkInteger(bounds, 'min', 1, largest, 'concurrency.min')
+  const max = checkInteger(bounds, 'max', min ?? 1, largest, 'concurrency.max')
+  return {
+    min: min ?? Math.min(DEFAULT_CONCURRENCY, max ?? largest),
+    max: max ?? Math.max(DEFAULT_MAX_CONCURRENCY, min ?? 1),
+  }
 }
 
 /** A copy without the properties that are null or undefined, because they count as left out. */

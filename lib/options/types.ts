@@ -45,6 +45,26 @@ export interface ResumePoint {
 export type Resume = true | 'auto' | { UploadId: string; offset?: undefined } | ResumePoint
 
 /**
+ * How many parts are sent at the same time: a number, or the bounds between which the stream finds the number that the
+ * link pays for. `'auto'` stands for `{ min: 4, max: 16 }`.
+ */
+export type Concurrency =
+  | number
+  | 'auto'
+  | {
+      /**
+       * The number to begin with, and the least. An integer, 1 or more.
+       * @default 4, or `max` if that is less
+       */
+      min?: number | undefined
+      /**
+       * The largest number. An integer, not less than `min`. It bounds the memory: `partSize × (max + 1)`.
+       * @default 16, or `min` if that is more
+       */
+      max?: number | undefined
+    }
+
+/**
  * The options of `s3Writable`: a client; every parameter of PutObject and CreateMultipartUpload except `Body`, in S3's
  * spelling; and, in camelCase, the options of the stream. An option of `null` counts as left out, except `client`,
  * `Bucket` and `Key`. Options that exclude or require each other are checked when the stream is created.
@@ -89,10 +109,12 @@ export interface S3WritableOptions
    */
   partSize?: number | undefined
   /**
-   * The largest number of parts that are sent at the same time. An integer, 1 or more.
+   * The largest number of parts that are sent at the same time. An integer, 1 or more; or `'auto'` or `{ min, max }`:
+   * the stream begins with `min`, and sends more at the same time where that is faster, as over a long link. Memory is
+   * taken only for the parts that are sent.
    * @default 4
    */
-  concurrency?: number | undefined
+  concurrency?: Concurrency | undefined
   /**
    * The largest number of parts that the store accepts. An integer from 1 to 10,000.
    * @default 10,000
@@ -192,6 +214,12 @@ export interface S3WritableOptions
   highWaterMark?: number | undefined
 }
 
+/** The least and the largest number of parts in flight. */
+export interface ConcurrencyBounds {
+  readonly min: number
+  readonly max: number
+}
+
 /** The options after the check, with their defaults. */
 export interface CheckedOptions {
   client: S3ClientLike
@@ -205,7 +233,8 @@ export interface CheckedOptions {
   maxParts: number
   equalParts: boolean
   resume: Resume | undefined
-  concurrency: number
+  /** The least and the largest number of parts in flight. They are equal if the number is fixed. */
+  concurrency: ConcurrencyBounds
   unsignedPayload: boolean | undefined
   /** Undefined for the default, which depends on the operation. */
   stallTimeout: number | undefined

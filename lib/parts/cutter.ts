@@ -1,4 +1,5 @@
 import { crc32, crc32Combine } from '../checksums/crc32.js'
+import { BufferPool } from './pool.js'
 import type { CutError, SizeOfPart } from './sizes.js'
 
 export const EMPTY_BUFFER = Buffer.alloc(0)
@@ -15,6 +16,9 @@ export interface Part {
   crc: number
   release: () => void
 }
+
+/** The only part of an upload that exists although its stream is empty, because S3 completes no upload without parts. */
+export const EMPTY_PART: Part = { PartNumber: 1, body: EMPTY_BUFFER, crc: 0, release: () => {} }
 
 /**
  * The first buffer starts at this many bytes and grows, so that a small object does not take the memory of a whole
@@ -38,15 +42,15 @@ const CRC_BATCH = 32 * 1024
 /**
  * Cuts a stream of bytes into parts, regardless of the chunks, and owns the buffers, including those of parts in
  * flight. They hold at most `limit` parts of the first size, or two parts of the present size if the parts have grown
- * so far that this is more. The buffers are pooled, because a fresh 8 MiB buffer costs 2,048 page faults.
+ * so far that this is more.
  */
 export class PartCutter {
   readonly #sizeOfPart: SizeOfPart
-  readonly #limit: number
+  readonly #limit: () => number
   readonly #onPart: (part: Part) => void
   readonly #firstBytes: number
-  /** The pool: buffers that are not in use, all of the present part size. */
-  readonly #pool: Buffer[] = []
+  /** Its buffers all have the present part size. */
+  readonly #pool: BufferPool
   /** The size of the buffers of all parts that are being filled or sent, in bytes. */
   #bytesInUse = 0
   /** The size of the buffer that `#acquire` last refused because of the limit; undefined if it refused none. */
@@ -66,20 +70,21 @@ export class PartCutter {
   #cutBytes = 0
 
   /**
-   * `firstBytes`: the known size of the first part, so that its buffer need not grow. `PartNumber`: the number of the
-   * first part, if the parts before it are already stored.
+   * `limit` may change; its least value is how many buffers are kept. `firstBytes`: the known size of the first part, so
+   * that its buffer need not grow. `PartNumber`: the number of the first part, if the parts before it are already stored.
    */
   constructor(
     sizeOfPart: SizeOfPart,
-    limit: number,
+    limit: () => number,
     onPart: (part: Part) => void,
-    { firstBytes = FIRST_BUFFER, PartNumber = 1 } = {},
+    { firstBytes = FIRST_BUFFER, PartNumber = 1, pool = new BufferPool(limit()) } = {},
   ) {
     this.#sizeOfPart = sizeOfPart
     this.#limit = limit
     this.#onPart = onPart
     this.#firstBytes = firstBytes
     this.#PartNumber = PartNumber
+    this.#pool = pool
   }
 
   /** The CRC-32 of all bytes taken so far, including those of the current part. */
@@ -149,7 +154,7 @@ export class PartCutter {
 
   /** Frees every buffer that is not being sent. To be called when the stream has ended or failed. */
   drop(): void {
-    this.#pool.length = 0
+    this.#pool.clear()
     this.#buffer = undefined
   }
 
@@ -165,17 +170,17 @@ export class PartCutter {
     const size = this.#sizeOfPart(this.#PartNumber)
     this.#refusedSize = this.#isWithinLimit(size) ? undefined : size
     if (this.#refusedSize !== undefined) return undefined
-    if (size !== this.#size) this.#pool.length = 0
+    if (size !== this.#size) this.#pool.clear()
     this.#size = size
     const buffer =
-      this.#pool.pop() ?? this.#allocate(this.#PartNumber === 1 ? Math.max(this.#firstBytes, needed) : size)
+      this.#pool.take() ?? this.#allocate(this.#PartNumber === 1 ? Math.max(this.#firstBytes, needed) : size)
     this.#bytesInUse += size
     return buffer
   }
 
   /** Always true if no buffer is in use, so that the stream can go on at any part size. */
   #isWithinLimit(size: number): boolean {
-    return this.#bytesInUse + size <= Math.max(this.#limit * this.#sizeOfPart(1), 2 * size)
+    return this.#bytesInUse + size <= Math.max(this.#limit() * this.#sizeOfPart(1), 2 * size)
   }
 
   #grow(buffer: Buffer, needed: number): Buffer {
@@ -216,7 +221,8 @@ export class PartCutter {
       crc: this.#crc,
       release: () => {
         this.#bytesInUse -= size
-        for (const buffer of unreleased.splice(0)) if (buffer.length === this.#size) this.#pool.push(buffer)
+        const [buffer] = unreleased.splice(0)
+        this.#pool.giveBack(buffer?.length === this.#size ? buffer : undefined)
         part.body = EMPTY_BUFFER
       },
     }

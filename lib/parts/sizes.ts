@@ -16,6 +16,12 @@ export interface CutError extends Error {
   code: 'ERR_S3_TOO_MANY_PARTS' | 'ERR_S3_MEMORY'
 }
 
+const CUT_CODES: unknown[] = ['ERR_S3_TOO_MANY_PARTS', 'ERR_S3_MEMORY'] satisfies CutError['code'][]
+
+export function isCutError(error: unknown): error is CutError {
+  return CUT_CODES.includes(Object(error).code)
+}
+
 /**
  * The size of a part in bytes, by its number, which starts at 1 as in S3. The last part of an object may be smaller.
  *

@@ -71,6 +71,13 @@ export function wasNotCarriedOut({ wasNotSent, status = 0, Code }: Attempt): boo
   return Code !== undefined && !UNDECIDED_CODES.includes(Code) && !UNDECIDED_STATUSES.includes(status)
 }
 
+/**
+ * Whether the answer asks for a lower rate. https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html
+ */
+export function isSlowDown({ status = 0, Code }: Attempt): boolean {
+  return status === 503 || status === 429 || Code === 'SlowDown'
+}
+
 /** Whether S3 began to answer that it makes the object, and the answer broke off. */
 export function hasBegunAnswer({ status = 0, answered }: Attempt): boolean {
   return status >= 200 && status < 300 && !answered

@@ -1,13 +1,17 @@
 import { hashInTurns, MAX_HASH_INPUT } from '../checksums/hash.js'
-import { type Attempt, type HttpAnswer, type ReadOptions, readAnswer } from './answer.js'
+import { type Attempt, type HttpAnswer, isSlowDown, type ReadOptions, readAnswer } from './answer.js'
 import { FIRST_SLICE, SlicedBody, type SliceSize } from './sliced-body.js'
 
 /** How the body of a command is sent. */
 export interface BodyHooks {
   /** Shared by all bodies of one upload, and with it their rate limit. */
   sliceSize: SliceSize
-  /** Called with the number of bytes of the current attempt that were given to the network. */
-  onSent: (sent: number) => void
+  /** Called when `bytes` more were given to the network; `sent` bytes of the current attempt have been given then. */
+  onSent: (sent: number, bytes: number) => void
+  /** Called when the operating system has all bytes of the current attempt. */
+  onHandedOver: (() => void) | undefined
+  /** Called when S3 asks for a lower rate. */
+  onSlowDown: (() => void) | undefined
   /**
    * Called at the beginning of each attempt with the body that it sends. Not called for a body that is not sliced,
    * because it is small and there is no rate limit.
@@ -29,10 +33,10 @@ export interface BodyHooks {
 /** How every attempt at a command is sent, and how its answer is read. */
 export interface AttemptHooks {
   /**
-   * Called before each attempt, with the secrets in its headers. Returns the record of the attempt; throws if no more
-   * attempts may begin.
+   * Called before each attempt, with the secrets in its headers and its protocol, such as `https:`. Returns the record of
+   * the attempt; throws if no more attempts may begin.
    */
-  onAttempt: (secrets: string[]) => Attempt
+  onAttempt: (secrets: string[], protocol: string) => Attempt
   answer: ReadOptions
   /** Undefined for a command without a body. */
   body?: BodyHooks | undefined
@@ -125,7 +129,7 @@ function prepareBody({ unsignedPayload, hasChecksum, onHashing, onUrl }: BodyHoo
 /** Runs once for each attempt. */
 function recordAttempt({ onAttempt, answer, body }: AttemptHooks): Middleware {
   return (next) => async (args) => {
-    const attempt = onAttempt(secretsIn(args.request.headers))
+    const attempt = onAttempt(secretsIn(args.request.headers), args.request.protocol)
     const request = body === undefined ? args.request : withSlicedBody(args.request, body)
     let result: Result
     try {
@@ -136,7 +140,11 @@ function recordAttempt({ onAttempt, answer, body }: AttemptHooks): Middleware {
         (request.body instanceof SlicedBody && !request.body.isFullySent)
       throw error
     }
-    await readAnswer(result.response, attempt, answer)
+    try {
+      await readAnswer(result.response, attempt, answer)
+    } finally {
+      if (isSlowDown(attempt)) body?.onSlowDown?.()
+    }
     return result
   }
 }
@@ -154,16 +162,17 @@ function secretsIn(headers: HttpRequest['headers']): string[] {
   return values.filter((value) => value !== '')
 }
 
-function withSlicedBody(request: HttpRequest, { sliceSize, onSent, onSlicedBody }: BodyHooks): HttpRequest {
+function withSlicedBody(request: HttpRequest, hooks: BodyHooks): HttpRequest {
   const { body } = request
+  const { sliceSize, onSent, onHandedOver, onSlicedBody } = hooks
   if (!(body instanceof Uint8Array)) return request
   // The size of the memory counts, not that of the body: a short last part may be a view of a large buffer, which only
   // `SlicedBody` frees.
   if (body.buffer.byteLength <= FIRST_SLICE && (sliceSize.rateLimit === undefined || body.length === 0)) {
-    onSent(body.length)
+    onSent(body.length, body.length)
     return request
   }
-  const slicedBody = new SlicedBody(body, sliceSize, onSent)
+  const slicedBody = new SlicedBody(body, sliceSize, onSent, onHandedOver)
   onSlicedBody(slicedBody)
   return { ...request, body: slicedBody }
 }

@@ -22,22 +22,13 @@ import { type DeclaredChecksums, declaredChecksums } from '../options/checksums.
 import { type Operation, paramsFor } from '../options/parameters.js'
 import type { CheckedOptions, Params } from '../options/types.js'
 import type { Attempt } from './answer.js'
+import type { BodyToSend } from './body.js'
 import { bodyChecksum } from './body-checksum.js'
+import { earliestStart } from './clock.js'
 import type { BodyHooks } from './middleware.js'
 import { type Request, type RequestContext, Sender } from './send.js'
 import { SliceSize } from './sliced-body.js'
 import type { StallWatch } from './stall-watch.js'
-
-/** The body of a PutObject or an UploadPart. */
-export interface BodyToSend {
-  body: Buffer
-  /** The CRC-32 of `body`. */
-  crc: number
-  /** Cancels the request. */
-  signal: AbortSignal
-  /** Called with the number of bytes of the current attempt that were given to the network. */
-  onSent: (sent: number) => void
-}
 
 /** How Complete is sent. */
 export type CompleteRequestOptions = Pick<Request, 'attempts' | 'shouldSendAgain' | 'signal'>
@@ -56,6 +47,8 @@ export class Requests {
    * older. Undefined if it is not known.
    */
   createdAt: number | undefined
+  /** How long S3 took to answer Create, in ms; undefined if that is not known. */
+  roundTrip: number | undefined
   /** Whether an earlier stream created the upload. */
   isResumed = false
 
@@ -97,6 +90,8 @@ export class Requests {
       attempts,
     })
     this.createdAt = earliestStart(attempts)
+    const { sent } = attempts.at(-1) ?? {}
+    if (sent !== undefined) this.roundTrip = Date.now() - sent
     if (answer.UploadId) return answer.UploadId
     throw this.error('ERR_S3_INTEGRITY', 'the answer to CreateMultipartUpload has no UploadId')
   }
@@ -188,6 +183,16 @@ export class Requests {
     return this.#options.s3
   }
 
+  /** The number of attempts that were sent. */
+  get sentAttempts(): number {
+    return this.#sender.sentAttempts
+  }
+
+  /** The protocol of the requests, such as `https:`; empty before the first one. */
+  get protocol(): string {
+    return this.#sender.protocol
+  }
+
   /** Whether nothing is known about the attempts, because the client ignores the middleware of commands. */
   get hasUnknownAttempts(): boolean {
     return this.#sender.hasUnknownAttempts
@@ -210,15 +215,17 @@ export class Requests {
     return { ...added, ...paramsFor(operation, this.#options.s3) } as never
   }
 
-  #bodyHooks({ onSent }: BodyToSend): (watch: StallWatch) => Promise<BodyHooks> {
+  #bodyHooks({ onSent, onHandedOver, onSlowDown }: BodyToSend): (watch: StallWatch) => Promise<BodyHooks> {
     return async (watch) => {
       const { ChecksumAlgorithm } = await this.declared()
       return {
         sliceSize: this.#sliceSize,
-        onSent: (sent) => {
+        onSent: (sent, bytes) => {
           watch.noteActivity()
-          onSent(sent)
+          onSent(sent, bytes)
         },
+        onHandedOver,
+        onSlowDown,
         onSlicedBody: (body) => watch.watchBody(body),
         onHashing: () => watch.noteHashing(),
         onUrl: (url) => {
@@ -233,16 +240,4 @@ export class Requests {
   #sendUnlessAborted<Output>(request: Request): Promise<Output> {
     return this.#sender.send({ ...request, isAborted: this.#isAborted })
   }
-}
-
-/**
- * How far a `Date` header and a `LastModified` of one store may disagree, in ms. Both have whole seconds, and a load
- * balancer or another node of the store may have another clock.
- */
-export const CLOCK_TOLERANCE = 15_000
-
-/** The earliest time at which the last attempt can have been sent, by the server's clock, in ms since 1970. */
-function earliestStart(attempts: readonly Attempt[]): number | undefined {
-  const last = attempts.at(-1)
-  return last?.clock && last.clock.s3 - (last.clock.here - last.sent) - CLOCK_TOLERANCE
 }

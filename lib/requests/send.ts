@@ -78,6 +78,10 @@ export class Sender {
    * mock.
    */
   hasUnknownAttempts = true
+  /** The number of attempts that were sent. A client that ignores the middleware of a command counts as sending one. */
+  sentAttempts = 0
+  /** The protocol of the last attempt, such as `https:`; empty before the first one. */
+  protocol = ''
   /** Secret values of the headers that were sent, which are removed from every error. */
   readonly #secrets = new Set<string>()
 
@@ -149,13 +153,15 @@ export class Sender {
     const throwIfAborted = (): void => {
       if (isAborted?.()) throw new Error('the upload was aborted')
     }
-    const onAttempt = (secrets: string[]): Attempt => {
+    const onAttempt = (secrets: string[], protocol: string): Attempt => {
       throwIfAborted()
       watch.noteActivity()
       this.hasUnknownAttempts = false
+      this.protocol = protocol
       for (const secret of secrets) this.#secrets.add(secret)
       const attempt: Attempt = { sent: Date.now(), answered: false }
       attempts.push(attempt)
+      this.sentAttempts++
       return attempt
     }
     const maxBytes = operation.startsWith('List') ? MAX_LISTING : MAX_ANSWER
@@ -165,7 +171,9 @@ export class Sender {
     try {
       // Checked here too, because a mock client does not run the middleware that calls `onAttempt`.
       throwIfAborted()
-      return await this.#destination.client.send(addMiddleware(command, hooks), { abortSignal: watch.signal })
+      const output = await this.#destination.client.send(addMiddleware(command, hooks), { abortSignal: watch.signal })
+      if (this.hasUnknownAttempts) this.sentAttempts++
+      return output
     } finally {
       // The stack of the SDK's error keeps the command alive, as does an error on a connection that was used for it.
       // Without its body, it does not keep the part's memory alive.

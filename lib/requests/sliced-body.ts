@@ -68,7 +68,8 @@ type OutgoingRequest = { socket?: unknown; destroy?: () => void }
  */
 export class SlicedBody extends Readable {
   readonly #sliceSize: SliceSize
-  readonly #onSent: (sent: number) => void
+  readonly #onSent: (sent: number, bytes: number) => void
+  readonly #onHandedOver: (() => void) | undefined
   #bytes: Uint8Array
   /** The offset of the next slice. */
   #offset = 0
@@ -79,13 +80,22 @@ export class SlicedBody extends Readable {
   #waiter: Waiter | undefined
   #request: OutgoingRequest | undefined
 
-  /** `onSent` is called with the number of bytes of this attempt that were given to the request. */
-  constructor(bytes: Uint8Array, sliceSize: SliceSize, onSent: (sent: number) => void) {
+  /**
+   * `onSent` is called when `bytes` were given to the request, `sent` bytes in all; `onHandedOver` when the operating
+   * system has all of them.
+   */
+  constructor(
+    bytes: Uint8Array,
+    sliceSize: SliceSize,
+    onSent: (sent: number, bytes: number) => void,
+    onHandedOver?: () => void,
+  ) {
     // Without read-ahead, a slice is read only when the socket has room for it.
     super({ highWaterMark: 0 })
     this.#bytes = bytes
     this.#sliceSize = sliceSize
     this.#onSent = onSent
+    this.#onHandedOver = onHandedOver
   }
 
   /**
@@ -114,6 +124,7 @@ export class SlicedBody extends Readable {
   /** The SDK's request handler pipes the body into the request, which is kept for `hasSocket` and `release`. */
   override pipe<T extends NodeJS.WritableStream>(destination: T, options?: { end?: boolean }): T {
     this.#request = destination as OutgoingRequest
+    if (this.#onHandedOver !== undefined) destination.once('finish', this.#onHandedOver)
     return super.pipe(destination, options)
   }
 
@@ -166,7 +177,7 @@ export class SlicedBody extends Readable {
     this.#lastSliceAt = performance.now()
     const slice = this.#bytes.subarray(this.#offset, this.#offset + size)
     this.#offset += slice.length
-    this.#onSent(this.#offset)
+    this.#onSent(this.#offset, slice.length)
     this.push(slice)
     // Ends here rather than at the next read, which comes only when the socket has room again.
     this.#fullySent = this.#offset === this.#bytes.length

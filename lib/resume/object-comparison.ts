@@ -1,6 +1,7 @@
 import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3'
 import { addToMessage, type ServiceException } from '../errors/causes.js'
 import type { S3WritableError } from '../errors/s3-writable-error.js'
+import type { S3WritableStats } from '../errors/stats.js'
 import type { CheckedOptions } from '../options/types.js'
 import { type Part, PartCutter } from '../parts/cutter.js'
 import { type CutError, planPartSizes, type SizeOfPart } from '../parts/sizes.js'
@@ -22,11 +23,21 @@ export class ObjectComparison implements WriteTarget {
   readonly #requests: Requests
   readonly #cutter: PartCutter
   readonly #parts: StoredPart[] = []
+  readonly #startedAt = performance.now()
 
   constructor(sizeOfPart: SizeOfPart, requests: Requests, failure: S3WritableError) {
     this.#requests = requests
     this.failure = failure
-    this.#cutter = new PartCutter(sizeOfPart, 1, (part) => this.#add(part))
+    this.#cutter = new PartCutter(
+      sizeOfPart,
+      () => 1,
+      (part) => this.#add(part),
+    )
+  }
+
+  get stats(): S3WritableStats {
+    const ms = performance.now() - this.#startedAt
+    return { ms, requests: this.#requests.sentAttempts, resentBytes: 0, concurrency: 0 }
   }
 
   write(chunk: Uint8Array): number {

@@ -2,10 +2,12 @@ import { compositeCrc32, crc32Base64, type SizeAndCrc } from '../checksums/crc32
 import { md5, multipartETag } from '../checksums/etag.js'
 import { callerChecksums } from '../options/checksums.js'
 import type { Attempt } from '../requests/answer.js'
-import { type BodyToSend, CLOCK_TOLERANCE, type Requests } from '../requests/requests.js'
+import type { BodyToSend } from '../requests/body.js'
+import { CLOCK_TOLERANCE } from '../requests/clock.js'
+import type { Requests } from '../requests/requests.js'
 import { headObject, headOnce } from './head.js'
 import { type ObjectRequest, recoverLostAnswer, shouldSendAgain } from './lost-answer.js'
-import type { ObjectAnswer, S3WritableResult } from './result.js'
+import type { ObjectAnswer, PublishedObject } from './result.js'
 import type { StoredPart } from './stored-parts.js'
 import { type AnswerWithETag, confirmAnswer, type ExpectedObject, partsProblem, resultIfProven } from './verify.js'
 
@@ -17,7 +19,7 @@ export async function putObject(
   requests: Requests,
   body: BodyToSend,
   isAborted: () => boolean,
-): Promise<S3WritableResult> {
+): Promise<PublishedObject> {
   const size = body.body.length
   const startedAt = Date.now()
   const expected: ExpectedObject = {
@@ -62,7 +64,7 @@ export async function completeUpload(
   requests: Requests,
   { UploadId, parts, full, streamed, partsBeforePoint, leaveParts, isAborted }: FullUpload,
   signal: AbortSignal,
-): Promise<S3WritableResult> {
+): Promise<PublishedObject> {
   const problem = partsProblem(parts, streamed, partsBeforePoint)
   if (problem !== undefined) throw requests.error('ERR_S3_INTEGRITY', problem, { UploadId })
   const { createdAt } = requests

@@ -1,3 +1,5 @@
+import type { BodyToSend } from '../requests/body.js'
+
 /**
  * The `progress` event: how far the upload is. The event is emitted for every part, and at most ten times a second in
  * between. `loaded`, `sent` and `parts` never decrease, and at the end `loaded` and `sent` are the size of the object.
@@ -31,6 +33,8 @@ export class Progress {
   loaded = 0
   sent = 0
   parts = 0
+  /** The bytes that were passed to the network again. */
+  resent = 0
   /** Undefined for an upload that was not resumed. */
   skipped: number | undefined
   readonly #total: number | undefined
@@ -42,24 +46,33 @@ export class Progress {
     this.#onProgress = onProgress
   }
 
+  /** A body whose attempts are counted. */
+  bodyToSend(body: Buffer, crc: number, signal: AbortSignal): BodyToSend {
+    return { body, crc, signal, onSent: this.#countPart() }
+  }
+
+  /** Counts a body that S3 has acknowledged. */
+  acknowledged({ body, onSent }: BodyToSend): void {
+    // The whole body, even if the client does not run the middleware that counts.
+    onSent(body.length, 0)
+    this.loaded += body.length
+    this.parts++
+    this.#emit()
+  }
+
   /**
-   * A function that every attempt at one part calls with the number of bytes that it has passed to the network so far.
+   * A function that every attempt at one part calls when it has passed `bytes` more to the network, `taken` bytes so far.
    */
-  countPart(): (taken: number) => void {
+  #countPart(): (taken: number, bytes: number) => void {
     let highest = 0
-    return (taken) => {
-      if (taken <= highest) return
-      this.sent += taken - highest
+    return (taken, bytes) => {
+      const firstTime = Math.max(0, taken - highest)
+      this.resent += Math.max(0, bytes - firstTime)
+      if (firstTime === 0) return
+      this.sent += firstTime
       highest = taken
       if (performance.now() - this.#emittedAt >= INTERVAL) this.#emit()
     }
-  }
-
-  /** Counts a part that S3 has acknowledged. */
-  stored(bytes: number): void {
-    this.loaded += bytes
-    this.parts++
-    this.#emit()
   }
 
   /** Counts parts that an earlier stream stored. */

@@ -1,4 +1,5 @@
 import type { CompleteMultipartUploadCommandOutput, PutObjectCommandOutput } from '@aws-sdk/client-s3'
+import type { S3WritableStats } from '../errors/stats.js'
 
 /** S3's answer to the request that makes the object: PutObject's, or CompleteMultipartUpload's. */
 export type ObjectAnswer = Partial<PutObjectCommandOutput & CompleteMultipartUploadCommandOutput>
@@ -26,4 +27,9 @@ export interface S3WritableResult extends Omit<ObjectAnswer, 'Bucket' | 'Key' | 
   parts: number
   /** With `resume`: the bytes that S3 already held and that were not sent again. */
   skipped?: number
+  /** How the upload went. */
+  stats: S3WritableStats
 }
+
+/** The object that S3 has made, before it is known how the upload went. */
+export type PublishedObject = Omit<S3WritableResult, 'stats'>

@@ -6,7 +6,8 @@ import { hashInTurns } from '../checksums/hash.js'
 import type { DeclaredChecksums } from '../options/checksums.js'
 import type { Part } from '../parts/cutter.js'
 import type { SizeOfPart } from '../parts/sizes.js'
-import type { BodyToSend, Requests } from '../requests/requests.js'
+import type { BodyToSend } from '../requests/body.js'
+import type { Requests } from '../requests/requests.js'
 import type { Progress } from './progress.js'
 
 /** A part that S3 holds: what Complete lists of it, and what is needed to verify the object afterwards. */
@@ -66,6 +67,12 @@ export function partFromAnswer(
   }
 }
 
+/** What is called while a part is sent. */
+export interface PartHooks extends Pick<BodyToSend, 'onHandedOver' | 'onSlowDown'> {
+  /** Called when this many bytes were given to the network. */
+  onGiven: (bytes: number) => void
+}
+
 /** The parts of one upload. Each was sent by this stream, or found stored by an earlier one. */
 export class StoredParts {
   readonly #requests: Requests
@@ -92,31 +99,27 @@ export class StoredParts {
     this.#progress.skip(this.beforePoint.size, partsBeforePoint)
   }
 
-  /** Sends the part, unless an earlier stream has stored the same bytes. */
-  async store(UploadId: string, part: Part): Promise<void> {
+  /** Sends the part, unless an earlier stream has stored the same bytes. Returns whether it was sent. */
+  async store(UploadId: string, part: Part, hooks: PartHooks): Promise<boolean> {
     const index = part.PartNumber - 1
     const earlier = this.#earlier.get(part.PartNumber)
     if (earlier !== undefined && (await holdsSameBytes(part, earlier))) {
       this.#progress.skip(earlier.size, 1)
       this.list[index] = { ...earlier, crc: part.crc }
-    } else {
-      this.list[index] = await this.#send(UploadId, part)
+      return false
     }
+    this.list[index] = await this.#send(UploadId, part, hooks)
+    return true
   }
 
-  /** A body whose attempts are counted in the progress. */
-  withProgress(body: Buffer, crc: number, signal: AbortSignal): BodyToSend {
-    return { body, crc, signal, onSent: this.#progress.countPart() }
-  }
-
-  countAcknowledged({ body, onSent }: BodyToSend): void {
-    onSent(body.length)
-    this.#progress.stored(body.length)
-  }
-
-  async #send(UploadId: string, part: Part): Promise<StoredPart> {
+  async #send(UploadId: string, part: Part, { onGiven, ...hooks }: PartHooks): Promise<StoredPart> {
     const { PartNumber, body, crc } = part
-    const counted = this.withProgress(body, crc, this.#signal)
+    const counted = { ...this.#progress.bodyToSend(body, crc, this.#signal), ...hooks }
+    const { onSent } = counted
+    counted.onSent = (sent, bytes) => {
+      onSent(sent, bytes)
+      onGiven(bytes)
+    }
     const answer = await this.#requests.uploadPart(UploadId, PartNumber, counted)
     const { Bucket } = this.#requests.target
     const stored = partFromAnswer(part, answer, await this.#requests.declared(), Bucket)
@@ -124,7 +127,7 @@ export class StoredParts {
       const context = { UploadId, PartNumber, operation: 'UploadPart' }
       throw this.#requests.error('ERR_S3_INTEGRITY', `part ${PartNumber} could not be verified: ${stored}`, context)
     }
-    this.countAcknowledged(counted)
+    this.#progress.acknowledged(counted)
     return stored
   }
 }

@@ -1,3 +1,4 @@
+import type { S3WritableStats } from '../errors/stats.js'
 import type { CleanupResult } from './cleanup.js'
 import type { S3WritableProgress, S3WritableUpload } from './progress.js'
 import type { S3WritableResult } from './result.js'
@@ -7,6 +8,8 @@ export interface WriteTarget {
   readonly UploadId: string | undefined
   /** Bytes that S3 has acknowledged. */
   readonly bytesUploaded: number
+  /** How the upload went so far. */
+  readonly stats: S3WritableStats
   /** Takes as many bytes as there is room for and returns their number. Throws if the stream can no longer succeed. */
   write(chunk: Uint8Array): number
   /** Takes all of the text and returns its length in bytes, or undefined if it must be written as a chunk instead. */

@@ -1,17 +1,18 @@
-import PQueue from 'p-queue'
 import { combineAll, type SizeAndCrc } from '../checksums/crc32.js'
 import { ObjectDigest } from '../checksums/object-digest.js'
 import type { S3WritableError } from '../errors/s3-writable-error.js'
+import type { S3WritableStats } from '../errors/stats.js'
 import { lengthProblem } from '../options/length.js'
 import type { CheckedOptions } from '../options/types.js'
-import { EMPTY_BUFFER, type Part, PartCutter } from '../parts/cutter.js'
-import type { CutError, SizeOfPart } from '../parts/sizes.js'
+import { EMPTY_BUFFER, EMPTY_PART, type Part, PartCutter } from '../parts/cutter.js'
+import { isCutError, type SizeOfPart } from '../parts/sizes.js'
 import { Requests } from '../requests/requests.js'
 import { type CleanupResult, cleanUp } from './cleanup.js'
 import { completeUpload, putObject } from './complete.js'
+import { PartSender } from './part-sender.js'
 import { Progress } from './progress.js'
-import type { S3WritableResult } from './result.js'
-import { StoredParts, type StoredUpload } from './stored-parts.js'
+import type { PublishedObject, S3WritableResult } from './result.js'
+import type { StoredUpload } from './stored-parts.js'
 import type { UploadListener, WriteTarget } from './target.js'
 
 type State =
@@ -22,10 +23,6 @@ type State =
   | { at: 'done'; UploadId: string | undefined; result: S3WritableResult }
   | { at: 'aborting'; UploadId: string | undefined; reason: Error }
 
-const CUT_CODES = ['ERR_S3_TOO_MANY_PARTS', 'ERR_S3_MEMORY']
-/** Sent if an upload exists but the stream is empty, because S3 completes no upload without parts. */
-const EMPTY_PART: Part = { PartNumber: 1, body: EMPTY_BUFFER, crc: 0, release: () => {} }
-
 /** The life of one upload: idle → creating → open → completing → done, or from any state → aborting. */
 export class Upload implements WriteTarget {
   #state: State = { at: 'idle' }
@@ -33,27 +30,24 @@ export class Upload implements WriteTarget {
   readonly #listener: UploadListener
   readonly #requests: Requests
   #cutter: PartCutter
-  readonly #queue: PQueue
   readonly #digest: ObjectDigest
   readonly #progress: Progress
-  /** Cancels the requests of the parts. */
-  readonly #cancelParts = new AbortController()
+  readonly #startedAt = performance.now()
   /** Cancels Create, Complete and PutObject. Their answers are needed even if the upload has failed, so this comes later. */
   readonly #cancelAnswers = new AbortController()
-  readonly #parts: StoredParts
+  /** Undefined until there is a multipart upload. */
+  #sender: PartSender | undefined
   /** The write that is waiting for a free buffer. */
   #waiting: { resolve: () => void; reject: (reason: Error) => void } | undefined
 
   constructor(options: CheckedOptions, listener: UploadListener) {
-    const { concurrency, ContentLength, s3 } = options
+    const { ContentLength, s3 } = options
     this.#options = options
     this.#listener = listener
     this.#requests = new Requests(options, this.#isAborted)
     this.#cutter = this.#newCutter(options.sizeOfPart)
-    this.#queue = new PQueue({ concurrency })
     this.#digest = new ObjectDigest(s3)
     this.#progress = new Progress(ContentLength, listener.onProgress)
-    this.#parts = new StoredParts(this.#requests, this.#progress, this.#cancelParts.signal)
   }
 
   get UploadId(): string | undefined {
@@ -64,25 +58,36 @@ export class Upload implements WriteTarget {
     return this.#progress.loaded
   }
 
+  get stats(): S3WritableStats {
+    const { most = 1, limitingSockets } = this.#sender ?? {}
+    return {
+      ms: performance.now() - this.#startedAt,
+      requests: this.#requests.sentAttempts,
+      resentBytes: this.#progress.resent,
+      concurrency: most,
+      ...(limitingSockets === undefined ? {} : { maxSockets: limitingSockets }),
+    }
+  }
+
   /** Continues an upload that an earlier stream began. To be called before the first `write`. */
   resume(stored: StoredUpload): void {
     const { UploadId, createdAt, declared, sizeOfPart, partsBeforePoint } = stored
     this.#requests.resume(declared, createdAt)
-    this.#parts.resume(stored)
+    this.#sender = this.#newSender()
+    this.#sender.parts.resume(stored)
     this.#cutter = this.#newCutter(sizeOfPart, partsBeforePoint + 1)
     this.#open(UploadId)
   }
 
   write(chunk: Uint8Array): number {
     this.#throwIfAborting()
-    this.#checkLength(this.#parts.beforePoint.size + this.#cutter.size + chunk.length, false)
+    this.#checkLength(this.#beforePoint.size + this.#cutter.size + chunk.length, false)
     let taken: number
     try {
       taken = this.#cutter.take(chunk)
     } catch (cause) {
-      const { code, message } = cause as CutError
-      if (!CUT_CODES.includes(code)) throw cause
-      throw this.#requests.error(code, message, { cause, UploadId: this.UploadId })
+      if (!isCutError(cause)) throw cause
+      throw this.#requests.error(cause.code, cause.message, { cause, UploadId: this.UploadId })
     }
     this.#digest.update(taken === chunk.length ? chunk : chunk.subarray(0, taken))
     return taken
@@ -107,7 +112,7 @@ export class Upload implements WriteTarget {
   async end(): Promise<S3WritableResult> {
     const { crc, size } = this.#cutter
     const streamed = { crc, size }
-    const full = combineAll([this.#parts.beforePoint, streamed])
+    const full = combineAll([this.#beforePoint, streamed])
     this.#checkLength(full.size, true)
     const problem = this.#digest.problem(full.crc)
     if (problem !== undefined) throw this.#requests.error('ERR_S3_INTEGRITY', problem, { UploadId: this.UploadId })
@@ -126,7 +131,7 @@ export class Upload implements WriteTarget {
     this.#state = { at: 'aborting', UploadId, reason }
     const { code, operation } = reason as S3WritableError
     // S3 may also store a part whose request failed without an answer.
-    const partsInFlight = this.#queue.pending > 0 || operation === 'UploadPart'
+    const partsInFlight = this.#sender?.isSending === true || operation === 'UploadPart'
     const cleanedUp = cleanUp(this.#requests, {
       UploadId,
       partsInFlight,
@@ -142,29 +147,39 @@ export class Upload implements WriteTarget {
     return await cleanedUp
   }
 
-  /**
-   * Resolves when the requests of the parts have ended. The signals get a reason, because the DOMException that they would
-   * make themselves keeps its stack frames alive, and with them a part.
-   */
-  #cancelRequests(at: State['at'], reason: Error): Promise<void> {
-    this.#queue.clear()
-    this.#cancelParts.abort(reason)
+  /** Resolves when the requests of the parts have ended. */
+  async #cancelRequests(at: State['at'], reason: Error): Promise<void> {
+    const ended = this.#sender?.cancel(reason)
     // S3 stores no object of a PutObject whose body has not arrived completely.
     if (at === 'completing' && this.#progress.sent < this.#cutter.size) this.#cancelAnswers.abort(reason)
-    return this.#queue.onIdle()
+    await ended
+  }
+
+  /** What an earlier stream has stored and this one does not receive. */
+  get #beforePoint(): SizeAndCrc {
+    return this.#sender?.parts.beforePoint ?? { size: 0, crc: 0 }
   }
 
   #newCutter(sizeOfPart: SizeOfPart, PartNumber = 1): PartCutter {
     const { concurrency, ContentLength: firstBytes } = this.#options
-    return new PartCutter(sizeOfPart, concurrency + 1, (part) => this.#send(part), { firstBytes, PartNumber })
+    // One buffer is filled while the others are sent.
+    const buffers = (): number => (this.#sender?.allowed ?? concurrency.min) + 1
+    return new PartCutter(sizeOfPart, buffers, (part) => this.#send(part), { firstBytes, PartNumber })
+  }
+
+  #newSender(): PartSender {
+    return new PartSender(this.#requests, this.#options, this.#progress, {
+      onRoom: () => this.#waiting?.resolve(),
+      onFailure: this.#listener.onFailure,
+    })
   }
 
   #send(part: Part): void {
-    if (this.#state.at === 'idle') this.#create()
-    void this.#queue.add(() => this.#store(part))
+    this.#sender ??= this.#create()
+    this.#sender.add(part)
   }
 
-  #create(): void {
+  #create(): PartSender {
     const created = this.#requests.create(this.#cancelAnswers.signal)
     this.#state = { at: 'creating', created }
     created.then(
@@ -173,57 +188,37 @@ export class Upload implements WriteTarget {
       },
       (error) => this.#listener.onFailure(error),
     )
+    return this.#newSender()
   }
 
   #open(UploadId: string): void {
     this.#state = { at: 'open', UploadId }
+    this.#sender?.begin(UploadId)
     this.#listener.onUpload({ UploadId })
-  }
-
-  async #store(part: Part): Promise<void> {
-    try {
-      await this.#parts.store(await this.#whenCreated(), part)
-      part.release()
-      this.#waiting?.resolve()
-    } catch (error) {
-      part.release()
-      this.#listener.onFailure(error as Error)
-    }
-  }
-
-  /** The UploadId, once S3 has returned it. */
-  async #whenCreated(): Promise<string> {
-    const state = this.#state
-    if (state.at === 'creating') return await state.created
-    this.#throwIfAborting()
-    return this.UploadId as string
   }
 
   async #put(last: Part | undefined): Promise<S3WritableResult> {
     const { body, crc } = last ?? { body: EMPTY_BUFFER, crc: 0 }
     await this.#beforeComplete(body.length, 1)
-    const counted = this.#parts.withProgress(body, crc, this.#cancelAnswers.signal)
+    const counted = this.#progress.bodyToSend(body, crc, this.#cancelAnswers.signal)
     const result = await this.#completing(undefined, putObject(this.#requests, counted, this.#isAborted))
-    this.#parts.countAcknowledged(counted)
+    this.#progress.acknowledged(counted)
     return result
   }
 
   async #complete(last: Part | undefined, streamed: SizeAndCrc, full: SizeAndCrc): Promise<S3WritableResult> {
     if (last !== undefined || full.size === 0) this.#send(last ?? EMPTY_PART)
-    await this.#queue.onIdle()
-    const UploadId = await this.#whenCreated()
-    const { list: parts, beforePoint } = this.#parts
+    if (this.#state.at === 'creating') await this.#state.created
+    const sender = this.#sender as PartSender
+    await sender.onIdle()
+    this.#throwIfAborting()
+    sender.end()
+    const UploadId = this.UploadId as string
+    const { list: parts, beforePoint } = sender.parts
     await this.#beforeComplete(full.size, parts.length)
     const { leavePartsOnError: leaveParts } = this.#options
-    const upload = {
-      UploadId,
-      parts,
-      full,
-      streamed,
-      partsBeforePoint: beforePoint.parts,
-      leaveParts,
-      isAborted: this.#isAborted,
-    }
+    const sizes = { full, streamed, partsBeforePoint: beforePoint.parts }
+    const upload = { UploadId, parts, ...sizes, leaveParts, isAborted: this.#isAborted }
     return await this.#completing(UploadId, completeUpload(this.#requests, upload, this.#cancelAnswers.signal))
   }
 
@@ -232,7 +227,8 @@ export class Upload implements WriteTarget {
     this.#throwIfAborting()
   }
 
-  #completing(UploadId: string | undefined, answered: Promise<S3WritableResult>): Promise<S3WritableResult> {
+  #completing(UploadId: string | undefined, published: Promise<PublishedObject>): Promise<S3WritableResult> {
+    const answered = published.then((object) => ({ ...object, stats: this.stats }))
     this.#state = { at: 'completing', UploadId, answered }
     return answered
   }

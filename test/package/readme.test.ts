@@ -144,7 +144,7 @@ t.test('the table of memory is what the parts take', (t) => {
   const text = page('lib/README.md')
   const { sizeOfPart: sizes, concurrency } = checkOptions({ client: s3Client(t), Bucket: 'b', Key: 'k' })
   const inMiB = (bytes: number): string => `${(bytes / MiB).toLocaleString('en')} MiB`
-  const memory = (first: number, present: number): string => inMiB(Math.max(first * (concurrency + 1), 2 * present))
+  const memory = (first: number, present: number): string => inMiB(Math.max(first * (concurrency.max + 1), 2 * present))
   const rows = ['39 GiB', '50 GiB', '100 GiB', '500 GiB', '1 TiB', '2 TiB', '3 TiB'].map((length) => {
     const [number, unit] = length.split(' ') as [string, string]
     const bytes = Number(number) * MiB * (unit === 'GiB' ? 1024 : 1024 ** 2)

@@ -55,7 +55,11 @@ t.test('the buffers stay within the limit, at any part size, and are all freed a
         part.release()
       }
     }
-    const cutter = new PartCutter(sizes, concurrency + 1, (part) => inFlight.push(part))
+    const cutter = new PartCutter(
+      sizes,
+      () => concurrency + 1,
+      (part) => inFlight.push(part),
+    )
     let allocations = 0
     for (let at = 0; at < data.length; ) {
       const chunk = data.subarray(at, at + chunks.next().value)

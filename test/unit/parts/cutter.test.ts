@@ -23,7 +23,7 @@ function cut(
     parts.push(Buffer.from(part.body))
     part.release()
   }
-  const cutter = new PartCutter(planPartSizes(partSize, 1_000_000, true), 2, collect, { firstBytes })
+  const cutter = new PartCutter(planPartSizes(partSize, 1_000_000, true), () => 2, collect, { firstBytes })
   for (const write of writes) {
     const chunk = write instanceof Uint8Array ? write : Buffer.from(...write)
     const taken = write === chunk ? undefined : cutter.takeText(...(write as Text))
@@ -91,7 +91,12 @@ t.test('text is cut like its bytes, in any encoding, also if it alternates with 
     }),
     { numRuns: 500 },
   )
-  const cutter = new PartCutter(planPartSizes(200_000, 10, true), 2, () => {}, { firstBytes: 200_000 })
+  const cutter = new PartCutter(
+    planPartSizes(200_000, 10, true),
+    () => 2,
+    () => {},
+    { firstBytes: 200_000 },
+  )
   t.equal(cutter.takeText('no buffer yet', 'utf8'), undefined)
   cutter.take(bytes(20_000))
   t.equal(cutter.takeText('é', 'utf8'), 2)
@@ -101,7 +106,11 @@ t.test('text is cut like its bytes, in any encoding, also if it alternates with 
 
 t.test('a full first part is cut only when one more byte arrives; a later part is cut when it is full', async (t) => {
   const parts: Part[] = []
-  const cutter = new PartCutter(planPartSizes(10, 100, true), 3, (part) => parts.push(part))
+  const cutter = new PartCutter(
+    planPartSizes(10, 100, true),
+    () => 3,
+    (part) => parts.push(part),
+  )
   cutter.take(bytes(10))
   t.equal(parts.length, 0)
   cutter.take(bytes(1))
@@ -113,7 +122,11 @@ t.test('a full first part is cut only when one more byte arrives; a later part i
 
 t.test('if every buffer is in use, nothing is taken until one is released', async (t) => {
   const parts: Part[] = []
-  const cutter = new PartCutter(planPartSizes(10, 100, true), 3, (part) => parts.push(part))
+  const cutter = new PartCutter(
+    planPartSizes(10, 100, true),
+    () => 3,
+    (part) => parts.push(part),
+  )
   t.ok(cutter.hasRoom)
   t.equal(cutter.take(bytes(100)), 30, 'three buffers')
   t.notOk(cutter.hasRoom)
@@ -128,23 +141,40 @@ t.test('if every buffer is in use, nothing is taken until one is released', asyn
 })
 
 t.test('a small first part takes little memory, and one of known length takes exactly that length', async (t) => {
-  const small = new PartCutter(planPartSizes(8 * MiB, 10, true), 2, () => {})
+  const small = new PartCutter(
+    planPartSizes(8 * MiB, 10, true),
+    () => 2,
+    () => {},
+  )
   small.take(bytes(100))
   t.equal(small.end()?.body.buffer.byteLength, 16 * 1024)
-  const known = new PartCutter(planPartSizes(8 * MiB, 10, true), 2, () => {}, { firstBytes: 12_345 })
+  const known = new PartCutter(
+    planPartSizes(8 * MiB, 10, true),
+    () => 2,
+    () => {},
+    { firstBytes: 12_345 },
+  )
   known.take(bytes(100))
   t.equal(known.end()?.body.buffer.byteLength, 12_345)
-  const large = new PartCutter(planPartSizes(8 * MiB, 10, true), 2, () => {})
+  const large = new PartCutter(
+    planPartSizes(8 * MiB, 10, true),
+    () => 2,
+    () => {},
+  )
   large.take(bytes(3 * MiB))
   t.equal(large.end()?.body.buffer.byteLength, 3 * MiB)
 })
 
 t.test('parts grow as planned, and buffers that are too small are not reused', async (t) => {
   const parts: number[] = []
-  const cutter = new PartCutter(planPartSizes(1, 6, false), 2, (part) => {
-    parts.push(part.body.length)
-    part.release()
-  })
+  const cutter = new PartCutter(
+    planPartSizes(1, 6, false),
+    () => 2,
+    (part) => {
+      parts.push(part.body.length)
+      part.release()
+    },
+  )
   t.equal(cutter.take(bytes(17)), 17)
   t.same(parts, [1, 1, 1, 2, 4, 8])
   t.throws(() => cutter.take(bytes(1)), {
@@ -154,7 +184,11 @@ t.test('parts grow as planned, and buffers that are too small are not reused', a
 })
 
 t.test('if there can be no second part, the first is not cut', async (t) => {
-  const cutter = new PartCutter(planPartSizes(10, 1, false), 2, () => t.fail('a part was cut'))
+  const cutter = new PartCutter(
+    planPartSizes(10, 1, false),
+    () => 2,
+    () => t.fail('a part was cut'),
+  )
   t.equal(cutter.take(bytes(10)), 10)
   t.throws(() => cutter.take(bytes(1)), { code: 'ERR_S3_TOO_MANY_PARTS', message: /longer than one part of 10 bytes/ })
 })
@@ -162,7 +196,7 @@ t.test('if there can be no second part, the first is not cut', async (t) => {
 t.test('if the memory for a part cannot be allocated, the error names the part and the size', async (t) => {
   const cutter = new PartCutter(
     () => Number.MAX_SAFE_INTEGER,
-    2,
+    () => 2,
     () => {},
   )
   t.throws(() => cutter.take(bytes(2 * MiB)) + cutter.take(bytes(1)), {
@@ -173,7 +207,11 @@ t.test('if the memory for a part cannot be allocated, the error names the part a
 })
 
 t.test('a dropped cutter has no last part', async (t) => {
-  const cutter = new PartCutter(planPartSizes(10, 100, true), 3, (part) => part.release())
+  const cutter = new PartCutter(
+    planPartSizes(10, 100, true),
+    () => 3,
+    (part) => part.release(),
+  )
   cutter.take(bytes(25))
   cutter.drop()
   t.equal(cutter.end(), undefined)

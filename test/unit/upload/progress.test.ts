@@ -2,33 +2,41 @@ import { Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import t from 'tap'
 import { s3Writable } from '../../../lib/index.js'
+import type { BodyToSend } from '../../../lib/requests/body.js'
 import { Progress, type S3WritableProgress } from '../../../lib/upload/progress.js'
 import { bytes, KiB, MiB, P, pieces } from '../../support/bytes.js'
 import { head, makeBucket, s3Client } from '../../support/store.js'
 
 const source = (size: number): Readable => Readable.from(pieces(bytes(size), () => 64 * KiB))
 
-t.test('bytes that an attempt sends again are not counted again', async (t) => {
+/** A body whose attempts are counted in the progress. */
+const counted = (progress: Progress, size: number): BodyToSend =>
+  progress.bodyToSend(bytes(size), 0, new AbortController().signal)
+
+t.test('bytes that an attempt sends again are not counted again, but as sent again', async (t) => {
   const events: S3WritableProgress[] = []
   const progress = new Progress(100, (event) => events.push(event))
-  const part = progress.countPart()
-  part(60)
-  part(20)
+  const part = counted(progress, 100)
+  part.onSent(60, 60)
+  part.onSent(20, 20)
   t.equal(progress.sent, 60)
-  part(100)
-  progress.stored(100)
+  t.equal(progress.resent, 20)
+  part.onSent(100, 80)
+  t.equal(progress.resent, 60)
+  progress.acknowledged(part)
+  t.equal(progress.resent, 60)
   t.same(events.at(-1), { loaded: 100, sent: 100, total: 100, parts: 1 })
 })
 
 t.test('between parts, progress is emitted at most ten times a second', async (t) => {
   let events = 0
   const progress = new Progress(undefined, () => events++)
-  const part = progress.countPart()
+  const part = counted(progress, 10_000)
   const start = performance.now()
-  for (let bytes = 1; bytes <= 10_000; bytes++) part(bytes)
+  for (let bytes = 1; bytes <= 10_000; bytes++) part.onSent(bytes, 1)
   t.ok(events <= 1 + (performance.now() - start) / 100)
-  progress.stored(10_000)
-  progress.stored(0)
+  progress.acknowledged(part)
+  progress.acknowledged(counted(progress, 0))
   t.ok(events >= 3, 'and for every part')
 })
 

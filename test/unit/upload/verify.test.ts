@@ -15,7 +15,7 @@ function storedParts(): { parts: StoredPart[]; streamed: SizeAndCrc } {
   }
   const cutter = new PartCutter(
     () => P,
-    10,
+    () => 10,
     ({ PartNumber, body, crc }) => add(PartNumber, body, crc),
   )
   for (let taken = 0; taken < data.length; ) taken += cutter.take(data.subarray(taken))

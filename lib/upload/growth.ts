@@ -1,0 +1,105 @@
+import type { ConcurrencyBounds } from '../options/types.js'
+
+/** Whether more parts in flight are tried, or fewer. */
+type Direction = 'up' | 'down'
+
+/** How many parts may be in flight, and how far the search for the best number is. */
+export type Growth =
+  /** Nothing has been acknowledged yet. The bytes given to the network show whether the link is full. */
+  | { at: 'starting'; limit: number }
+  /** `rates` are those of the last windows. After `wait` more windows, the next number in `direction` is tried. */
+  | { at: 'settled'; limit: number; rates: readonly number[]; wait: number; pause: number; direction: Direction }
+  /** Another number is tried. `from` is the number before, and `rate` the highest rate with it. */
+  | { at: 'trying'; limit: number; from: number; rate: number; pause: number; direction: Direction }
+
+/** What was measured. */
+export type Measured =
+  /** At the start: whether ever more bytes are given to the network, so that the link is not full. */
+  | { event: 'start'; isRising: boolean }
+  /**
+   * A window: the acknowledged bytes a second over about as many parts as may be in flight, and whether that many were in
+   * flight all the time. If not, the source is the slower side.
+   */
+  | { event: 'window'; rate: number; isFull: boolean }
+  /** S3 asked for a lower rate: SlowDown, or the HTTP status 503 or 429. */
+  | { event: 'slowDown' }
+
+/** More parts in flight are worth their memory only if they are faster by more than this. */
+const GAIN = 1.05
+/** Fewer parts in flight are kept if they are not slower by more than this. Less than GAIN, or both would be undone. */
+const LOSS = 0.97
+/** How many windows are compared with a trial. Their highest rate counts, so that noise is not taken for a gain. */
+const COMPARED = 3
+/** How many windows there must be before a trial. */
+const LEAST_COMPARED = 2
+/** How many windows lie between two trials that were undone, at first and at most. Each pause is twice the one before. */
+const FIRST_PAUSE = 8
+const LONGEST_PAUSE = 64
+
+/**
+ * Finds how many parts in flight the link pays for. The numbers are `min`, its doubles, and `max`.
+ *
+ * 1. At the start, while the rate still rises, the link is not full: the next larger number is taken.
+ * 2. Then the next larger number is tried. If the acknowledged bytes a second do not pay for it, the number before comes
+ *    back. Otherwise the search goes on in that direction.
+ * 3. Links change, so a trial is repeated, up and down in turn, after ever longer pauses.
+ * 4. If the source is the slower side, nothing is tried.
+ * 5. If S3 asks for a lower rate, the number is halved, and the next trial comes after the longest pause.
+ */
+export function grow(growth: Growth, measured: Measured, bounds: ConcurrencyBounds): Growth {
+  if (measured.event === 'slowDown') {
+    const limit = Math.max(bounds.min, Math.floor(growth.limit / 2))
+    return { ...settledAt(limit), wait: LONGEST_PAUSE, pause: LONGEST_PAUSE }
+  }
+  if (measured.event === 'start') {
+    if (growth.at !== 'starting') return growth
+    const limit = measured.isRising ? next(growth.limit, 'up', bounds) : undefined
+    return limit === undefined ? settledAt(growth.limit) : { at: 'starting', limit }
+  }
+  if (growth.at === 'starting') return growth
+  return growth.at === 'settled' ? afterWindow(growth, measured, bounds) : afterTrial(growth, measured)
+}
+
+function settledAt(limit: number): Growth & { at: 'settled' } {
+  return { at: 'settled', limit, rates: [], wait: 0, pause: FIRST_PAUSE, direction: 'up' }
+}
+
+function afterWindow(
+  settled: Growth & { at: 'settled' },
+  { rate, isFull }: Measured & { event: 'window' },
+  bounds: ConcurrencyBounds,
+): Growth {
+  const { limit, direction, pause } = settled
+  // 4.
+  if (!isFull) return { ...settled, rates: [] }
+  const rates = [...settled.rates, rate].slice(-COMPARED)
+  const wait = Math.max(0, settled.wait - 1)
+  if (wait > 0 || rates.length < LEAST_COMPARED) return { ...settled, rates, wait }
+  const tried = next(limit, direction, bounds)
+  if (tried !== undefined)
+    return { at: 'trying', limit: tried, from: limit, rate: Math.max(...rates), pause, direction }
+  return { ...settled, rates, wait: pause, direction: opposite(direction) }
+}
+
+function afterTrial(
+  { limit, from, rate: before, pause, direction }: Growth & { at: 'trying' },
+  { rate, isFull }: Measured & { event: 'window' },
+): Growth {
+  if (isFull && rate > before * (direction === 'up' ? GAIN : LOSS))
+    return { ...settledAt(limit), rates: [rate], direction }
+  const longer = Math.min(LONGEST_PAUSE, 2 * pause)
+  return { at: 'settled', limit: from, rates: [], wait: pause, pause: longer, direction: opposite(direction) }
+}
+
+function opposite(direction: Direction): Direction {
+  return direction === 'up' ? 'down' : 'up'
+}
+
+/** The next number in this direction: `min`, its doubles, and `max`; undefined if there is none. */
+function next(limit: number, direction: Direction, { min, max }: ConcurrencyBounds): number | undefined {
+  if (direction === 'up') return limit < max ? Math.min(max, 2 * limit) : undefined
+  if (limit === min) return undefined
+  let below = min
+  while (2 * below < limit) below *= 2
+  return below
+}

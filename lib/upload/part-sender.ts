@@ -1,0 +1,155 @@
+import PQueue from 'p-queue'
+import type { CheckedOptions, ConcurrencyBounds } from '../options/types.js'
+import type { Part } from '../parts/cutter.js'
+import { maxSocketsOf } from '../requests/max-sockets.js'
+import type { Requests } from '../requests/requests.js'
+import { Concurrency } from './concurrency.js'
+import type { Progress } from './progress.js'
+import { type PartHooks, StoredParts } from './stored-parts.js'
+import { sharedTraffic } from './traffic.js'
+
+/** The callbacks of a PartSender. */
+export interface PartListener {
+  /** A buffer may be free. */
+  onRoom: () => void
+  /** A part could not be stored. May be called more than once. */
+  onFailure: (error: Error) => void
+}
+
+/** Sends the parts of one multipart upload, as many at the same time as may be in flight. */
+export class PartSender {
+  readonly parts: StoredParts
+  readonly #requests: Requests
+  readonly #options: CheckedOptions
+  readonly #listener: PartListener
+  /** Cancels the requests of the parts. */
+  readonly #canceller = new AbortController()
+  /** Starts when the upload exists. */
+  readonly #queue: PQueue
+  #bounds: ConcurrencyBounds
+  #concurrency: Concurrency | undefined
+  /** The numbers of the parts that S3 has not acknowledged although the operating system has all their bytes. */
+  readonly #awaitingAnswer = new Set<number>()
+  #UploadId = ''
+  #inFlight = 0
+  /** The most parts that were in flight at the same time. */
+  most = 0
+  /** The client's `maxSockets`, if it kept more parts from being sent at the same time. */
+  limitingSockets: number | undefined
+
+  constructor(requests: Requests, options: CheckedOptions, progress: Progress, listener: PartListener) {
+    this.#requests = requests
+    this.#options = options
+    this.#listener = listener
+    this.parts = new StoredParts(requests, progress, this.#canceller.signal)
+    this.#bounds = options.concurrency
+    this.#queue = new PQueue({ concurrency: this.#bounds.min, autoStart: false })
+  }
+
+  /** The number of parts that may be in flight at present. */
+  get allowed(): number {
+    return this.#queue.concurrency
+  }
+
+  /** Whether parts are in flight. */
+  get isSending(): boolean {
+    return this.#inFlight > 0
+  }
+
+  /** Starts to send. To be called when the upload exists. */
+  begin(UploadId: string): void {
+    this.#UploadId = UploadId
+    const { min, max } = this.#bounds
+    if (min < max) this.#beginToMeasure()
+    this.#queue.start()
+  }
+
+  add(part: Part): void {
+    void this.#queue.add(() => this.#store(part))
+  }
+
+  /** Resolves when all parts are stored, or have failed. */
+  async onIdle(): Promise<void> {
+    await this.#queue.onIdle()
+  }
+
+  /** To be called when the last part is stored. */
+  end(): void {
+    this.#concurrency?.end()
+    this.#concurrency = undefined
+  }
+
+  /**
+   * Cancels the requests, and resolves when they have ended. The signal gets a reason, because the DOMException that it
+   * would make itself keeps its stack frames alive, and with them a part.
+   */
+  cancel(reason: Error): Promise<void> {
+    this.end()
+    this.#queue.clear()
+    this.#canceller.abort(reason)
+    return this.#queue.onIdle()
+  }
+
+  #beginToMeasure(): void {
+    const { min, max } = this.#bounds
+    const { client } = this.#options
+    const sockets = maxSocketsOf(client, this.#requests.protocol) ?? max
+    // More parts would only wait for each other's sockets.
+    this.#bounds = { min: Math.min(min, sockets), max: Math.min(max, sockets) }
+    this.#concurrency = new Concurrency(this.#bounds, sharedTraffic(client))
+    this.#concurrency.begin(performance.now(), this.#requests.roundTrip)
+    this.#allow()
+  }
+
+  /** One part more may be sent while another one only waits for its answer, because the link is idle meanwhile. */
+  #allow(): void {
+    if (this.#concurrency === undefined) return
+    const { max } = this.#bounds
+    const allowed = Math.min(max, this.#concurrency.limit + (this.#awaitingAnswer.size > 0 ? 1 : 0))
+    if (allowed === max && max < this.#options.concurrency.max) this.limitingSockets = max
+    if (allowed === this.#queue.concurrency) return
+    this.#queue.concurrency = allowed
+    this.#listener.onRoom()
+  }
+
+  async #store(part: Part): Promise<void> {
+    const { PartNumber, body } = part
+    const { length } = body
+    this.#changeInFlight(1)
+    try {
+      const wasSent = await this.parts.store(this.#UploadId, part, this.#hooks(PartNumber))
+      part.release()
+      if (wasSent) this.#concurrency?.stored(length, performance.now())
+      this.#listener.onRoom()
+    } catch (error) {
+      part.release()
+      this.#listener.onFailure(error as Error)
+    }
+    this.#awaitingAnswer.delete(PartNumber)
+    this.#changeInFlight(-1)
+    this.#allow()
+  }
+
+  #changeInFlight(by: number): void {
+    this.#inFlight += by
+    this.most = Math.max(this.most, this.#inFlight)
+    this.#concurrency?.inFlight(this.#inFlight, performance.now())
+  }
+
+  #hooks(PartNumber: number): PartHooks {
+    return {
+      onGiven: (bytes) => {
+        this.#awaitingAnswer.delete(PartNumber)
+        this.#concurrency?.given(bytes, performance.now())
+      },
+      onHandedOver: () => {
+        this.#awaitingAnswer.add(PartNumber)
+        this.#allow()
+      },
+      onSlowDown: () => {
+        this.#concurrency?.slowDown(performance.now())
+        this.#allow()
+      },
+    }
+  }
+}

@@ -1,0 +1,21 @@
+/**
+ * What all streams of one client have in common: they share its connections and its link, so that a stream that grows
+ * could only take from the others.
+ */
+export interface Traffic {
+  /** The bytes of parts that S3 has acknowledged. */
+  stored: number
+  /** How often an upload has begun or ended. */
+  changes: number
+  /** Whether one of the streams tries another number of parts in flight. The others then wait with their trials. */
+  isTrying: boolean
+}
+
+const trafficOf = new WeakMap<object, Traffic>()
+
+/** The traffic of this client, the same object for each of its streams. */
+export function sharedTraffic(client: object): Traffic {
+  const traffic = trafficOf.get(client) ?? { stored: 0, changes: 0, isTrying: false }
+  trafficOf.set(client, traffic)
+  return traffic
+}
