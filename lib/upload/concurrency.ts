@@ -1,13 +1,11 @@
 import type { ConcurrencyBounds } from '../options/types.js'
-import { type Growth, grow, type Measured } from './growth.js'
+import { type Bounds, type Growth, grow, type Measured } from './growth.js'
 import type { Traffic } from './traffic.js'
 
-/** After a round trip that is shorter than this, in ms, parts are soon acknowledged, and show what pays. */
-const LEAST_ROUND_TRIP = 20
-/** For how many round trips the start waits for the rate to rise. */
-const START_ROUND_TRIPS = 4
-/** The rate rises if the second half of a stretch of time has this many times the bytes of the first half. */
-const RISE = 1.5
+/** For how many round trips the start waits for a rate that pays. */
+const START_ROUND_TRIPS = 10
+/** How often each of the parts that may be in flight is acknowledged in a window, because they come in bunches. */
+const ROUNDS = 2
 /** The source is the slower side if a smaller share of the parts that may be in flight was in flight. */
 const FULL = 0.9
 
@@ -16,7 +14,7 @@ const FULL = 0.9
  * of a clock that does not jump.
  */
 export class Concurrency {
-  readonly #bounds: ConcurrencyBounds
+  #bounds: Bounds
   readonly #traffic: Traffic
   #growth: Growth
   /** The parts in flight, and since when. */
@@ -29,7 +27,7 @@ export class Concurrency {
 
   /** `traffic` is shared by all streams of the client. */
   constructor(bounds: ConcurrencyBounds, traffic: Traffic) {
-    this.#bounds = bounds
+    this.#bounds = { ...bounds, roundTrip: undefined }
     this.#traffic = traffic
     this.#growth = { at: 'starting', limit: bounds.min }
   }
@@ -39,10 +37,11 @@ export class Concurrency {
     return this.#growth.limit
   }
 
-  /** To be called when parts can be sent. `roundTrip` is the time that Create took; undefined if that is not known. */
-  begin(now: number, roundTrip = 0): void {
+  /** To be called when parts can be sent. `roundTrip` is how long Create took; undefined if that is not known. */
+  begin(now: number, roundTrip: number | undefined): void {
     this.#traffic.changes++
-    if (roundTrip < LEAST_ROUND_TRIP) this.#grow({ event: 'start', isRising: false }, now)
+    this.#bounds = { ...this.#bounds, roundTrip }
+    if (roundTrip === undefined) this.#grow({ event: 'start', rate: 0, hasEnded: true }, now)
     else this.#measuring = new Start(roundTrip)
   }
 
@@ -64,9 +63,10 @@ export class Concurrency {
   /** To be called when bytes were given to the network. */
   given(bytes: number, now: number): void {
     if (!(this.#measuring instanceof Start)) return
-    const isRising = this.#measuring.isRising(bytes, now)
-    // A source that is slower leaves no doubt about the link, and needs no more parts in flight.
-    if (isRising !== undefined) this.#grow({ event: 'start', isRising: isRising && this.#inFlight >= this.limit }, now)
+    const measured = this.#measuring.given(bytes, now)
+    // If not all parts that may be in flight are, the source may be the slower side.
+    if (measured !== undefined && (this.#inFlight >= this.limit || measured.hasEnded))
+      this.#grow({ event: 'start', ...measured }, now)
   }
 
   /** To be called when S3 has acknowledged a part. */
@@ -96,38 +96,36 @@ export class Concurrency {
       if (before.at === 'trying' || after.at === 'trying') this.#traffic.isTrying = after.at === 'trying'
       this.#growth = after
     }
-    if (this.#growth.at === 'starting') this.#measuring = (this.#measuring as Start).again()
-    else this.#measuring = new Window(this.limit, this.limit === before.limit ? 0 : this.limit, this.#traffic, now)
+    if (this.#growth.at === 'starting') return
+    const skip = this.limit === before.limit ? 0 : this.limit
+    this.#measuring = new Window(ROUNDS * this.limit, skip, this.#traffic, now)
   }
 }
 
-/** What is given to the network at the start, when nothing has been acknowledged yet. */
+/** What is given to the network at the start. */
 class Start {
   readonly #roundTrip: number
+  /** Of the last round trip. */
   readonly #given: { at: number; bytes: number }[] = []
+  #bytes = 0
+  #from: number | undefined
 
   constructor(roundTrip: number) {
     this.#roundTrip = roundTrip
   }
 
-  again(): Start {
-    return new Start(this.#roundTrip)
-  }
-
-  /** Whether the rate rises; undefined if that cannot be said yet. */
-  isRising(bytes: number, now: number): boolean | undefined {
+  /** The rate over the last round trip, in bytes a second; undefined in the first one, when empty buffers take anything. */
+  given(bytes: number, now: number): { rate: number; hasEnded: boolean } | undefined {
+    this.#from ??= now
     this.#given.push({ at: now, bytes })
-    const from = (this.#given[0] as { at: number }).at
-    const elapsed = now - from
-    if (elapsed < this.#roundTrip) return undefined
-    let first = 0
-    let second = 0
-    for (const { at, bytes } of this.#given) {
-      if (at <= from + elapsed / 2) first += bytes
-      else second += bytes
+    this.#bytes += bytes
+    for (let first = this.#given[0]; first && first.at < now - this.#roundTrip; first = this.#given[0]) {
+      this.#bytes -= first.bytes
+      this.#given.shift()
     }
-    if (second >= RISE * first) return true
-    return elapsed > START_ROUND_TRIPS * this.#roundTrip ? false : undefined
+    const elapsed = now - this.#from
+    if (elapsed <= this.#roundTrip) return undefined
+    return { rate: (this.#bytes / this.#roundTrip) * 1000, hasEnded: elapsed > START_ROUND_TRIPS * this.#roundTrip }
   }
 }
 

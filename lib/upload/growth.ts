@@ -5,25 +5,37 @@ type Direction = 'up' | 'down'
 
 /** How many parts may be in flight, and how far the search for the best number is. */
 export type Growth =
-  /** Nothing has been acknowledged yet. The bytes given to the network show whether the link is full. */
+  /** No part is acknowledged yet: the bytes given to the network show how fast the link is. */
   | { at: 'starting'; limit: number }
   /** `rates` are those of the last windows. After `wait` more windows, the next number in `direction` is tried. */
   | { at: 'settled'; limit: number; rates: readonly number[]; wait: number; pause: number; direction: Direction }
   /** Another number is tried. `from` is the number before, and `rate` the highest rate with it. */
   | { at: 'trying'; limit: number; from: number; rate: number; pause: number; direction: Direction }
 
-/** What was measured. */
+/** What was measured. Rates are in bytes a second. */
 export type Measured =
-  /** At the start: whether ever more bytes are given to the network, so that the link is not full. */
-  | { event: 'start'; isRising: boolean }
+  /** At the start: the rate at which the network takes bytes. `hasEnded`: the start lasts no longer. */
+  | { event: 'start'; rate: number; hasEnded: boolean }
   /**
-   * A window: the acknowledged bytes a second over about as many parts as may be in flight, and whether that many were in
-   * flight all the time. If not, the source is the slower side.
+   * A window, over some parts: the rate at which bytes are acknowledged. `isFull`: as many parts were in flight as may be.
+   * If not, the source is the slower side.
    */
   | { event: 'window'; rate: number; isFull: boolean }
   /** S3 asked for a lower rate: SlowDown, or the HTTP status 503 or 429. */
   | { event: 'slowDown' }
 
+/** What bounds the search. */
+export interface Bounds extends ConcurrencyBounds {
+  /** How long S3 takes to answer a short request, in ms; undefined if that is not known. */
+  readonly roundTrip: number | undefined
+}
+
+/**
+ * More parts in flight can only pay if each connection carries at least this many bytes in a round trip. With less, the
+ * link is shared out already: a part takes so long that the wait for its answer does not matter, and no buffer of the
+ * operating system limits the connection.
+ */
+const BYTES_PER_ROUND_TRIP = 512 * 1024
 /** More parts in flight are worth their memory only if they are faster by more than this. */
 const GAIN = 1.05
 /** Fewer parts in flight are kept if they are not slower by more than this. Less than GAIN, or both would be undone. */
@@ -39,21 +51,23 @@ const LONGEST_PAUSE = 64
 /**
  * Finds how many parts in flight the link pays for. The numbers are `min`, its doubles, and `max`.
  *
- * 1. At the start, while the rate still rises, the link is not full: the next larger number is taken.
- * 2. Then the next larger number is tried. If the acknowledged bytes a second do not pay for it, the number before comes
- *    back. Otherwise the search goes on in that direction.
+ * 1. A long link is slow to show what it can do: a connection takes ten round trips to reach its full rate. So at the
+ *    start, the next larger number is taken as soon as it may pay.
+ * 2. After that, the next larger number is tried if it may pay. If the acknowledged bytes a second do not pay for it, the
+ *    number before comes back. Otherwise the search goes on in that direction.
  * 3. Links change, so a trial is repeated, up and down in turn, after ever longer pauses.
  * 4. If the source is the slower side, nothing is tried.
  * 5. If S3 asks for a lower rate, the number is halved, and the next trial comes after the longest pause.
  */
-export function grow(growth: Growth, measured: Measured, bounds: ConcurrencyBounds): Growth {
+export function grow(growth: Growth, measured: Measured, bounds: Bounds): Growth {
   if (measured.event === 'slowDown') {
     const limit = Math.max(bounds.min, Math.floor(growth.limit / 2))
     return { ...settledAt(limit), wait: LONGEST_PAUSE, pause: LONGEST_PAUSE }
   }
   if (measured.event === 'start') {
     if (growth.at !== 'starting') return growth
-    const limit = measured.isRising ? next(growth.limit, 'up', bounds) : undefined
+    if (!mayPay(growth.limit, measured.rate, bounds)) return measured.hasEnded ? settledAt(growth.limit) : growth
+    const limit = next(growth.limit, 'up', bounds)
     return limit === undefined ? settledAt(growth.limit) : { at: 'starting', limit }
   }
   if (growth.at === 'starting') return growth
@@ -67,7 +81,7 @@ function settledAt(limit: number): Growth & { at: 'settled' } {
 function afterWindow(
   settled: Growth & { at: 'settled' },
   { rate, isFull }: Measured & { event: 'window' },
-  bounds: ConcurrencyBounds,
+  bounds: Bounds,
 ): Growth {
   const { limit, direction, pause } = settled
   // 4.
@@ -75,7 +89,7 @@ function afterWindow(
   const rates = [...settled.rates, rate].slice(-COMPARED)
   const wait = Math.max(0, settled.wait - 1)
   if (wait > 0 || rates.length < LEAST_COMPARED) return { ...settled, rates, wait }
-  const tried = next(limit, direction, bounds)
+  const tried = direction === 'down' || mayPay(limit, rate, bounds) ? next(limit, direction, bounds) : undefined
   if (tried !== undefined)
     return { at: 'trying', limit: tried, from: limit, rate: Math.max(...rates), pause, direction }
   return { ...settled, rates, wait: pause, direction: opposite(direction) }
@@ -91,12 +105,17 @@ function afterTrial(
   return { at: 'settled', limit: from, rates: [], wait: pause, pause: longer, direction: opposite(direction) }
 }
 
+/** Whether more parts in flight than `limit` may be faster. */
+function mayPay(limit: number, rate: number, { roundTrip }: Bounds): boolean {
+  return roundTrip === undefined || ((rate / 1000) * roundTrip) / limit >= BYTES_PER_ROUND_TRIP
+}
+
 function opposite(direction: Direction): Direction {
   return direction === 'up' ? 'down' : 'up'
 }
 
 /** The next number in this direction: `min`, its doubles, and `max`; undefined if there is none. */
-function next(limit: number, direction: Direction, { min, max }: ConcurrencyBounds): number | undefined {
+function next(limit: number, direction: Direction, { min, max }: Bounds): number | undefined {
   if (direction === 'up') return limit < max ? Math.min(max, 2 * limit) : undefined
   if (limit === min) return undefined
   let below = min
