@@ -1,14 +1,19 @@
 import { KiB, MiB } from '../test/support/bytes.js'
 import type { Measured } from './measure.js'
 
+/** The number in a name is the number of parts at once; without one it is 4. */
 export type ContenderName =
   | 's3-writable'
+  | 's3-writable, auto'
+  | 's3-writable, 16'
   | 'Upload'
+  | 'Upload, 16'
   | 'Upload behind a PassThrough'
   | 'minio'
   | 'by hand'
   | 'bare'
   | 'limit'
+  | 'limit, 16'
 
 /** One case of the benchmark: the source, the protocol, the parts and the contenders. */
 export interface Case {
@@ -19,14 +24,34 @@ export interface Case {
   MiB: number
   partSize: number
   contenders: ContenderName[]
+  /**
+   * The contender that the table compares with the others, and that the targets are for.
+   * @default 's3-writable'
+   */
+  ours?: ContenderName
   unsignedPayload?: boolean
   /** Whether `--quick` skips this case. */
   long?: boolean
-  /** The targets of s3-writable. */
+  /**
+   * How much `--quick` sends.
+   * @default 512, or `MiB` if that is less
+   */
+  quickMiB?: number
+  /** Whether the table shows the parts in flight. */
+  showsParts?: boolean
+  /** The link to the sink, if it is not the loopback. */
+  link?: Link
+  /** The targets of `ours`. */
   targets: Target[]
 }
 
-/** A target for a figure of s3-writable, as a ratio to another contender's figure or as an absolute value. */
+/** A long link: the round trip in ms, and the rate each way in megabits a second. */
+export interface Link {
+  rtt: number
+  mbit: number
+}
+
+/** A target for a figure of `ours`, as a ratio to another contender's figure or as an absolute value. */
 export interface Target {
   of: keyof Measured
   against?: ContenderName
@@ -36,22 +61,12 @@ export interface Target {
 
 const part = 8 * MiB
 const fresh = (write: number): Case['source'] => ({ kind: 'fresh', write })
-const speedOver = (against: ContenderName, atLeast: number): Target => ({ of: 'speed', against, atLeast })
+export const speedOver = (against: ContenderName, atLeast: number): Target => ({ of: 'speed', against, atLeast })
 /** partSize × (concurrency + 1) + 40 MiB. */
 const memory = (partSize: number): Target => ({ of: 'rss', atMost: partSize * 5 + 40 * MiB })
 
-/** The case of a link with this round trip, in ms. Its targets are for 1 Gbit/s. */
-export const longLink = (rtt: number): Case => ({
-  title: `a link of ${rtt} ms`,
-  protocol: 'https',
-  source: fresh(64 * KiB),
-  MiB: 1024,
-  partSize: part,
-  contenders: ['s3-writable', 'Upload', 'limit'],
-  targets: [speedOver('Upload', rtt < 100 ? 2.4 : 4), ...(rtt < 100 ? [{ of: 'speed', atLeast: LINE } as const] : [])],
-})
-/** 85 % of 1 Gbit/s, in MiB/s. */
-const LINE = (0.85 * 1e9) / 8 / MiB
+/** Whose figures the targets of this case are for. */
+export const oursOf = ({ ours = 's3-writable' }: Case): ContenderName => ours
 
 export const CASES: Case[] = [
   {
@@ -68,6 +83,17 @@ export const CASES: Case[] = [
       memory(part),
       { of: 'rss', against: 'Upload', atMost: 0.6 },
     ],
+  },
+  {
+    title: 'https, auto',
+    protocol: 'https',
+    source: fresh(64 * KiB),
+    MiB: 1024,
+    partSize: part,
+    contenders: ['s3-writable, auto', 's3-writable'],
+    ours: 's3-writable, auto',
+    showsParts: true,
+    targets: [speedOver('s3-writable', 0.97)],
   },
   {
     title: 'http, signed payload',
@@ -102,6 +128,7 @@ export const CASES: Case[] = [
     protocol: 'https',
     source: { kind: 'lines', write: 100 },
     MiB: 128,
+    quickMiB: 16,
     partSize: part,
     contenders: ['s3-writable', 'Upload behind a PassThrough'],
     targets: [speedOver('Upload behind a PassThrough', 2)],

@@ -1,23 +1,24 @@
 /**
  * Runs one contender once, in this process, and prints its figures as JSON. With `copies` it counts the copied bytes, which
- * makes the other figures meaningless. Usage: contender NAME CASE ENDPOINT MIB [copies]
+ * makes the other figures meaningless. CASE is JSON. Usage: contender NAME CASE ENDPOINT MIB [copies]
  */
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import https from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { S3Client } from '@aws-sdk/client-s3'
 import { MiB } from '../test/support/bytes.js'
-import { CASES, type Case, type ContenderName, longLink } from './cases.js'
+import type { Case, ContenderName } from './cases.js'
 import { CONTENDERS } from './contenders.js'
-import { countCopies, type Measured, measure } from './measure.js'
+import { type Counted, countCopies, type Measured, measure } from './measure.js'
 import { file, fresh, memory } from './sources.js'
 
-const [name = '', title = '', address = '', size = '', copies] = process.argv.slice(2)
-const rtt = /^a link of (\d+) ms$/.exec(title)?.[1]
-const it = rtt === undefined ? (CASES.find((one) => one.title === title) as Case) : longLink(Number(rtt))
+const [name = '', json = '', address = '', size = '', copies] = process.argv.slice(2)
+const it: Case = JSON.parse(json)
 const endpoint = new URL(address)
 const folder = mkdtempSync(join(tmpdir(), 's3-writable-bench-'))
 const path = join(folder, 'file')
@@ -36,11 +37,11 @@ if (it.source.kind === 'file') {
   writeFileSync(path, '')
   truncateSync(path, Number(size) * MiB)
 }
-await connections()
+await counted()
 // A first upload of two parts loads and compiles everything; a run of small objects warms up by itself.
 if (it.source.kind !== 'objects') await run(2 * it.partSize)
 const measured = await measure(Number(size) * MiB, () => run(Number(size) * MiB))
-console.log(JSON.stringify({ ...measured, connections: await connections() } satisfies Measured))
+console.log(JSON.stringify({ ...measured, ...(await counted()) } satisfies Measured))
 client.destroy()
 rmSync(folder, { recursive: true })
 
@@ -49,16 +50,11 @@ function sourceOf({ source: { kind, write } }: Case, bytes: number): Readable {
   return kind === 'memory' ? memory(bytes, write) : fresh(bytes, write)
 }
 
-/** The number of connections opened since the last call, as the sink counts them; 0 for any other store. */
-async function connections(): Promise<number> {
+/** What the sink counted since the last call; zeros for any other store. */
+async function counted(): Promise<Counted> {
   const { get } = endpoint.protocol === 'https:' ? https : http
-  return await new Promise((resolve, reject) => {
-    get(new URL('/connections', endpoint), { agent: false }, (answer) => {
-      let text = ''
-      answer.on('data', (chunk) => {
-        text += chunk
-      })
-      answer.on('end', () => resolve(answer.statusCode === 200 ? Number(text) : 0))
-    }).on('error', reject)
-  })
+  const asked = get(new URL('/counts', endpoint), { agent: false })
+  const [answer] = (await once(asked, 'response')) as [http.IncomingMessage]
+  const body = await text(answer)
+  return answer.statusCode === 200 ? JSON.parse(body) : { connections: 0, parts: 0, settledParts: 0 }
 }

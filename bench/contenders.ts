@@ -12,11 +12,14 @@ import {
 } from '@aws-sdk/client-s3'
 import { Upload } from '@aws-sdk/lib-storage'
 import { Client as Minio } from 'minio'
-import { s3Writable } from 's3-writable'
+import { type S3WritableOptions, s3Writable } from 's3-writable'
 import type { Case, ContenderName } from './cases.js'
 import { lines } from './sources.js'
 
-/** The task of a contender. All use the same part size and concurrency, or the settings would be compared. */
+/**
+ * The task of a contender. All use the same part size, and 4 parts at once unless their name says otherwise, or the
+ * settings would be compared.
+ */
 export interface Task {
   client: S3Client
   endpoint: URL
@@ -33,25 +36,29 @@ async function feed({ it, size, source }: Task, destination: Writable): Promise<
   else await pipeline(source(), destination)
 }
 
-async function ours(task: Task): Promise<void> {
-  const { client, it } = task
-  const { partSize, unsignedPayload } = it
-  if (it.source.kind === 'objects') {
-    for (let i = 0; i < 1000; i++) {
-      const upload = s3Writable({ client, ...object, partSize })
-      upload.end(Buffer.alloc(it.source.write))
-      await once(upload, 'finish')
+const ours =
+  (atOnce: S3WritableOptions['concurrency']) =>
+  async (task: Task): Promise<void> => {
+    const { client, it } = task
+    const { partSize, unsignedPayload } = it
+    if (it.source.kind === 'objects') {
+      for (let i = 0; i < 1000; i++) {
+        const upload = s3Writable({ client, ...object, partSize })
+        upload.end(Buffer.alloc(it.source.write))
+        await once(upload, 'finish')
+      }
+      return
     }
-    return
+    const upload = s3Writable({ client, ...object, partSize, concurrency: atOnce, unsignedPayload })
+    await Promise.all([feed(task, upload), upload.done()])
   }
-  const upload = s3Writable({ client, ...object, partSize, concurrency, unsignedPayload })
-  await Promise.all([feed(task, upload), upload.done()])
-}
 
-async function upload({ client, it, source }: Task): Promise<void> {
-  const params = { ...object, Body: source() }
-  await new Upload({ client, params, partSize: it.partSize, queueSize: concurrency }).done()
-}
+const upload =
+  (queueSize: number) =>
+  async ({ client, it, source }: Task): Promise<void> => {
+    const params = { ...object, Body: source() }
+    await new Upload({ client, params, partSize: it.partSize, queueSize }).done()
+  }
 
 async function uploadBehind(task: Task): Promise<void> {
   const { client, it } = task
@@ -97,15 +104,17 @@ async function bare({ endpoint, it, source }: Task): Promise<void> {
 }
 
 /** The upper limit: sends one preallocated Buffer again and again, over several connections at once. */
-async function limit({ endpoint, it, size }: Task): Promise<void> {
-  const put = putter(endpoint)
-  const buffer = Buffer.alloc(it.partSize)
-  let left = Math.ceil(size / it.partSize)
-  const worker = async (): Promise<void> => {
-    while (left-- > 0) await put(buffer, 1)
+const limit =
+  (atOnce: number) =>
+  async ({ endpoint, it, size }: Task): Promise<void> => {
+    const put = putter(endpoint)
+    const buffer = Buffer.alloc(it.partSize)
+    let left = Math.ceil(size / it.partSize)
+    const worker = async (): Promise<void> => {
+      while (left-- > 0) await put(buffer, 1)
+    }
+    await Promise.all(Array.from({ length: atOnce }, worker))
   }
-  await Promise.all(Array.from({ length: concurrency }, worker))
-}
 
 async function collected(
   source: Readable,
@@ -148,11 +157,15 @@ function putter(endpoint: URL): (body: Buffer, PartNumber: number) => Promise<vo
 }
 
 export const CONTENDERS: Record<ContenderName, (task: Task) => Promise<void>> = {
-  's3-writable': ours,
-  Upload: upload,
+  's3-writable': ours(concurrency),
+  's3-writable, auto': ours('auto'),
+  's3-writable, 16': ours(16),
+  Upload: upload(concurrency),
+  'Upload, 16': upload(16),
   'Upload behind a PassThrough': uploadBehind,
   minio,
   'by hand': byHand,
   bare,
-  limit,
+  limit: limit(concurrency),
+  'limit, 16': limit(16),
 }

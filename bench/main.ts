@@ -7,12 +7,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { makeCertificate } from '../test/support/certificate.js'
-import { CASES, type Case, longLink } from './cases.js'
+import { CASES, type Case, oursOf } from './cases.js'
 import { benchChunkers } from './chunker.js'
 import { benchCommands } from './command.js'
 import { FAR, noLink, withLink } from './link.js'
+import { longLink } from './link-cases.js'
 import { besideStore, forStore, STORE, withStore } from './minio.js'
-import { machine, type Ran, table, type Verdict, verdictLine, verdicts, write } from './report.js'
+import { machine, type Ran, table, type Verdict, verdictLine, verdicts } from './report.js'
+import { write, writeLinks } from './results.js'
 import { compare, type Where, withSink } from './runner.js'
 
 const HELP = `npm run bench -- [OPTION…]
@@ -23,8 +25,8 @@ const HELP = `npm run bench -- [OPTION…]
   --command     the command beside those of other tools, on a MinIO as with --minio
   --minio       against a MinIO, found or started as npm test does, instead of the discarding server
   --rtt MS      over a link with this round trip, instead of the cases; needs root, Linux, Go and iproute2
-  --mbit N      the rate of that link, in megabits a second, 1000 by default
-  --rounds N    how often each contender runs, 7 by default
+  --mbit N      the rate of that link, in megabits a second, 1000 by default; a slow link carries fewer bytes
+  --rounds N    how often each contender runs, by default 7, and 3 with --quick or --rtt
   --no-write    do not write bench/results`
 
 const { values } = parseArgs({
@@ -67,7 +69,7 @@ if (no !== undefined) {
   console.log(`The long link is skipped: ${no}`)
   process.exit()
 }
-const sunk = rtt === undefined ? CASES : [longLink(rtt)]
+const sunk = rtt === undefined ? CASES : [longLink({ rtt, mbit })]
 const possible = store === undefined ? sunk : sunk.flatMap((it) => forStore(it, store) ?? [])
 const cases = possible.filter((it) => it.title.includes(values.case) && !(values.quick && it.long))
 if (cases.length === 0) throw new RangeError(`No case has ${JSON.stringify(values.case)} in its title`)
@@ -76,7 +78,7 @@ const folder = mkdtempSync(join(tmpdir(), 's3-writable-bench-'))
 const ran: Ran[] = []
 try {
   console.log(
-    `${machine()}\n4 parts at once; the median of ${rounds} rounds, the spread of the speed, and the median of the rounds' ratios\n`,
+    `${machine()}\n4 parts at once, unless a name says otherwise; the median of ${rounds} rounds, the spread of the speed, and the median of the rounds' ratios\n`,
   )
   const certificate = await makeCertificate(folder, ['127.0.0.1', FAR])
   const all = async (): Promise<void> => {
@@ -97,14 +99,16 @@ try {
 const all = store === undefined ? ran.flatMap(verdicts) : []
 if (all.length > 0) console.log('| case | figure | target | measured | met |\n| --- | --- | --- | --- | --- |')
 for (const verdict of all) console.log(verdictLine(verdict))
-if (values.write && values.case === '' && !values.quick && rtt === undefined && store === undefined) {
+if (values.write && values.case === '' && !values.quick && store === undefined) {
+  const link = rtt === undefined ? '' : `--rtt ${rtt} ${mbit === 1000 ? '' : `--mbit ${mbit} `}`
   const facts = {
     date: new Date().toISOString().slice(0, 10),
-    command: `npm run bench -- --rounds ${rounds}`,
+    command: `npm run bench -- ${link}--rounds ${rounds}`,
     machine: machine(),
     rounds,
   }
-  write('bench/results', ran, facts)
+  if (rtt === undefined) write(ran, facts)
+  else writeLinks(ran, facts)
 }
 const farOff = all.filter((one: Verdict) => one.farOff)
 if (values.check && farOff.length > 0) {
@@ -113,9 +117,10 @@ if (values.check && farOff.length > 0) {
 }
 
 async function runCase(it: Case, where: Where): Promise<Ran> {
-  const MiB = values.quick ? Math.min(it.MiB, it.source.kind === 'lines' ? 16 : 512) : it.MiB
-  const wanted = it.targets.map(({ against }) => against)
-  const contenders = it.contenders.filter((name) => !values.quick || name === 's3-writable' || wanted.includes(name))
+  const MiB = values.quick ? (it.quickMiB ?? Math.min(it.MiB, 512)) : it.MiB
+  const quick = [oursOf(it), ...it.targets.map(({ against }) => against)]
+  const keepAll = !values.quick || it.link !== undefined
+  const contenders = it.contenders.filter((name) => keepAll || quick.includes(name))
   return { it, MiB, outcome: await compare(it, where, { rounds, MiB }, contenders) }
 }
 

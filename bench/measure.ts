@@ -12,14 +12,21 @@ export interface Measured {
   arrayBuffers: number
   /** The longest time for which the event loop was blocked, in ms. */
   stall: number
-  /** The number of connections opened. */
+  /** The number of connections opened, as the sink counts them. */
   connections: number
+  /** The most parts in flight at the sink: requests that have begun to arrive and have no answer yet. */
+  parts: number
+  /** The same in the second half of the parts, when the number has settled. */
+  settledParts: number
   /** How often each byte was copied from one Buffer into another. */
   copies: number
 }
 
+/** The figures that the sink counts. */
+export type Counted = Pick<Measured, 'connections' | 'parts' | 'settledParts'>
+
 /** Measures `run`, which sends this number of bytes. */
-export async function measure(bytes: number, run: () => Promise<unknown>): Promise<Omit<Measured, 'connections'>> {
+export async function measure(bytes: number, run: () => Promise<unknown>): Promise<Omit<Measured, keyof Counted>> {
   const idle = process.memoryUsage()
   const peak = { ...idle }
   const look = (): void => {

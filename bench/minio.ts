@@ -12,10 +12,13 @@ export function besideStore(): number {
   return spawnSync(process.execPath, run, { stdio: 'inherit' }).status ?? 1
 }
 
-/** The case for a store: undefined if it is for another protocol, and without the contenders that do not sign. */
+/**
+ * The case for a store: undefined if it is for another protocol, and without the contenders that do not sign and the figures
+ * that only the sink counts.
+ */
 export function forStore(it: Case, endpoint: string): Case | undefined {
   if (!endpoint.startsWith(`${it.protocol}:`)) return undefined
-  return { ...it, contenders: it.contenders.filter((name) => name !== 'bare' && name !== 'limit') }
+  return { ...it, showsParts: false, contenders: it.contenders.filter((name) => name !== 'bare' && name !== 'limit') }
 }
 
 export async function withStore<T>(endpoint: string, use: (where: Where) => Promise<T>): Promise<T> {

@@ -6,18 +6,27 @@
 import { readFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import tls from 'node:tls'
+import type { Counted } from './measure.js'
 
 const [cert, key] = process.argv.slice(2)
 const END = Buffer.from('\r\n\r\n')
 let connections = 0
+/** The number of parts whose request has begun to arrive and has no answer yet. */
+let inFlight = 0
+/** That number before each answer to a part. It only falls by an answer, so the most of these is the most there were. */
+let samples: number[] = []
 
 function serve(socket: Socket): void {
   connections++
   let head: Buffer = Buffer.alloc(0)
   let left = 0
   let answer = ''
+  let part = false
   socket.setNoDelay(true)
   socket.on('error', () => {})
+  socket.on('close', () => {
+    if (part) inFlight--
+  })
   socket.on('data', (data: Buffer) => {
     let rest: Buffer = data
     while (rest.length > 0) {
@@ -29,13 +38,18 @@ function serve(socket: Socket): void {
         rest = head.subarray(end + END.length)
         head = Buffer.alloc(0)
         left = Number(/^content-length: *(\d+)/im.exec(text)?.[1] ?? 0)
-        answer = answerTo(text.slice(0, text.indexOf('\r\n')))
+        const line = text.slice(0, text.indexOf('\r\n'))
+        part = /^PUT \S*[?&]partNumber=/.test(line)
+        if (part) inFlight++
+        answer = answerTo(line)
         if (/^expect: *100-continue/im.test(text)) socket.write('HTTP/1.1 100 Continue\r\n\r\n')
       }
       const taken = Math.min(left, rest.length)
       left -= taken
       rest = rest.subarray(taken)
       if (left > 0) return
+      if (part) samples.push(inFlight--)
+      part = false
       socket.write(answer)
       answer = ''
     }
@@ -45,11 +59,7 @@ function serve(socket: Socket): void {
 function answerTo(line: string): string {
   const [method, target = ''] = line.split(' ')
   const { pathname, searchParams } = new URL(target, 'http://sink')
-  if (pathname === '/connections') {
-    const count = String(connections - 1)
-    connections = 0
-    return response(200, count)
-  }
+  if (pathname === '/counts') return response(200, JSON.stringify(counts()))
   if (method === 'POST' && searchParams.has('uploads')) {
     return response(200, xml('InitiateMultipartUpload', '<UploadId>bench</UploadId>'))
   }
@@ -65,6 +75,19 @@ function answerTo(line: string): string {
       ),
     )
   return response(method === 'DELETE' ? 204 : 200, '')
+}
+
+/** What was counted since the last call, without the connection of this call. */
+function counts(): Counted {
+  const settled = samples.slice(Math.floor(samples.length / 2))
+  const counted = {
+    connections: connections - 1,
+    parts: Math.max(0, ...samples),
+    settledParts: Math.max(0, ...settled),
+  }
+  connections = 0
+  samples = []
+  return counted
 }
 
 function xml(operation: string, inside: string): string {
