@@ -86,6 +86,9 @@ func tun(name string) *os.File {
 	copy(request[:], name)
 	*(*uint16)(unsafe.Pointer(&request[16])) = syscall.IFF_TUN | syscall.IFF_NO_PI
 	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), syscall.TUNSETIFF, uintptr(unsafe.Pointer(&request)))
+	if errno == syscall.EBUSY {
+		fail(fmt.Errorf("another link is in use, and a machine can have only one: wait until it ends (%s: %w)", name, errno))
+	}
 	if errno != 0 {
 		fail(errno)
 	}

@@ -25,7 +25,7 @@ const HELP = `npm run bench -- [OPTION…]
   --command     the command beside those of other tools, on a MinIO as with --minio
   --minio       against a MinIO, found or started as npm test does, instead of the discarding server
   --rtt MS      over a link with this round trip, instead of the cases; needs root, Linux, Go and iproute2
-  --mbit N      the rate of that link, in megabits a second, 1000 by default; a slow link carries fewer bytes
+  --mbit N      the rate of that link, in megabits a second, 1000 by default; a run is at most what it carries in 80 s
   --rounds N    how often each contender runs, by default 7, and 3 with --quick or --rtt
   --no-write    do not write bench/results`
 
