@@ -38,7 +38,8 @@ export class Requests {
   readonly #options: CheckedOptions
   readonly #isAborted: () => boolean
   readonly #sender: Sender
-  readonly #sliceSize: SliceSize
+  /** Shared by all bodies. */
+  readonly sliceSize: SliceSize
   #declaredChecksums: Promise<DeclaredChecksums> | undefined
   /** The object's URL, as the client builds it for a request with a body. Empty until one was sent. */
   url = ''
@@ -57,7 +58,7 @@ export class Requests {
     this.#options = options
     this.#isAborted = isAborted
     this.#sender = new Sender(options)
-    this.#sliceSize = new SliceSize(options.maxRate)
+    this.sliceSize = new SliceSize(options.maxRate)
   }
 
   /** The checksums that this upload declares. Read from the options and the client's configuration once. */
@@ -219,7 +220,7 @@ export class Requests {
     return async (watch) => {
       const { ChecksumAlgorithm } = await this.declared()
       return {
-        sliceSize: this.#sliceSize,
+        sliceSize: this.sliceSize,
         onSent: (sent, bytes) => {
           watch.noteActivity()
           onSent(sent, bytes)

@@ -25,6 +25,8 @@ export class SliceSize {
   readonly #largest: number
   #size = FIRST_SLICE
   #max = SLICE
+  /** Whether all slices are as small as the first one, so that it can be seen how fast the network takes them. */
+  keepsSmall = false
 
   /** `maxRate` is in bytes a second. */
   constructor(maxRate?: number) {
@@ -38,7 +40,7 @@ export class SliceSize {
   }
 
   get current(): number {
-    return Math.min(this.#size, this.#largest)
+    return this.keepsSmall ? this.first : Math.min(this.#size, this.#largest)
   }
 
   /** To be called when the socket has taken a slice, `ms` milliseconds after it was offered. */

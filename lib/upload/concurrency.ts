@@ -2,13 +2,12 @@ import type { ConcurrencyBounds } from '../options/types.js'
 import { type Bounds, type Growth, grow, type Measured } from './growth.js'
 import type { Traffic } from './traffic.js'
 
+/** After a round trip that is shorter than this, in ms, parts are soon acknowledged, and there is no start. */
+const LEAST_ROUND_TRIP = 20
 /** For how many round trips the start waits for a rate that pays. */
 const START_ROUND_TRIPS = 10
 /** How often each of the parts that may be in flight is acknowledged in a window, because they come in bunches. */
 const ROUNDS = 2
-/** The source is the slower side if a smaller share of the parts that may be in flight was in flight. */
-const FULL = 0.9
-
 /**
  * How many parts of one upload may be in flight. Takes the measurements by which `growth.ts` decides. All times are in ms
  * of a clock that does not jump.
@@ -37,12 +36,17 @@ export class Concurrency {
     return this.#growth.limit
   }
 
+  /** Whether the rate at the start is being measured. It needs small slices, because a slice counts when it is given. */
+  get isStarting(): boolean {
+    return this.#measuring instanceof Start
+  }
+
   /** To be called when parts can be sent. `roundTrip` is how long Create took; undefined if that is not known. */
   begin(now: number, roundTrip: number | undefined): void {
     this.#traffic.changes++
     this.#bounds = { ...this.#bounds, roundTrip }
-    if (roundTrip === undefined) this.#grow({ event: 'start', rate: 0, hasEnded: true }, now)
-    else this.#measuring = new Start(roundTrip)
+    if (roundTrip !== undefined && roundTrip >= LEAST_ROUND_TRIP) this.#measuring = new Start(roundTrip)
+    else this.#grow({ event: 'start', rate: 0, hasEnded: true }, now)
   }
 
   /** To be called when the upload has ended. */
@@ -54,8 +58,7 @@ export class Concurrency {
 
   /** To be called when the number of parts in flight has changed. */
   inFlight(parts: number, now: number): void {
-    const idle = Math.max(0, this.limit - this.#inFlight)
-    if (this.#measuring instanceof Window) this.#measuring.noteIdle(idle, now - this.#inFlightSince)
+    if (this.#measuring instanceof Window) this.#measuring.noteInFlight(this.#inFlight, now - this.#inFlightSince)
     this.#inFlight = parts
     this.#inFlightSince = now
   }
@@ -77,8 +80,7 @@ export class Concurrency {
     if (!(this.#measuring instanceof Window)) return
     const measured = this.#measuring.stored(now)
     if (measured === undefined) return
-    const { rate, idle } = measured
-    this.#grow({ event: 'window', rate, isFull: idle <= this.limit * (1 - FULL) }, now)
+    this.#grow({ event: 'window', ...measured }, now)
   }
 
   /** To be called when S3 asks for a lower rate. */
@@ -139,8 +141,8 @@ class Window {
   #left: number
   #from: number
   #before: Readonly<Traffic>
-  /** The parts that could have been in flight but were not, times ms. */
-  #idle = 0
+  /** The parts that were in flight, times ms. */
+  #inFlight = 0
 
   constructor(parts: number, skip: number, traffic: Traffic, now: number) {
     this.#parts = parts
@@ -151,12 +153,12 @@ class Window {
     this.#before = { ...traffic }
   }
 
-  noteIdle(parts: number, ms: number): void {
-    this.#idle += parts * ms
+  noteInFlight(parts: number, ms: number): void {
+    this.#inFlight += parts * ms
   }
 
-  /** What was measured, if the window ends with this part. `idle` is the mean number of parts that could have been in flight. */
-  stored(now: number): { rate: number; idle: number } | undefined {
+  /** What was measured, if the window ends with this part: bytes a second, and parts in flight. */
+  stored(now: number): { rate: number; inFlight: number } | undefined {
     if (this.#skip > 0) {
       if (--this.#skip === 0) this.#begin(now)
       return undefined
@@ -168,13 +170,13 @@ class Window {
       return undefined
     }
     const ms = now - this.#from
-    return { rate: ((this.#traffic.stored - this.#before.stored) / ms) * 1000, idle: this.#idle / ms }
+    return { rate: ((this.#traffic.stored - this.#before.stored) / ms) * 1000, inFlight: this.#inFlight / ms }
   }
 
   #begin(now: number): void {
     this.#left = this.#parts
     this.#from = now
     this.#before = { ...this.#traffic }
-    this.#idle = 0
+    this.#inFlight = 0
   }
 }

@@ -17,10 +17,10 @@ export type Measured =
   /** At the start: the rate at which the network takes bytes. `hasEnded`: the start lasts no longer. */
   | { event: 'start'; rate: number; hasEnded: boolean }
   /**
-   * A window, over some parts: the rate at which bytes are acknowledged. `isFull`: as many parts were in flight as may be.
-   * If not, the source is the slower side.
+   * A window, over some parts: the rate at which bytes are acknowledged, and how many parts were in flight on average. If
+   * they were fewer than may be, the source is the slower side.
    */
-  | { event: 'window'; rate: number; isFull: boolean }
+  | { event: 'window'; rate: number; inFlight: number }
   /** S3 asked for a lower rate: SlowDown, or the HTTP status 503 or 429. */
   | { event: 'slowDown' }
 
@@ -40,6 +40,8 @@ const BYTES_PER_ROUND_TRIP = 512 * 1024
 const GAIN = 1.05
 /** Fewer parts in flight are kept if they are not slower by more than this. Less than GAIN, or both would be undone. */
 const LOSS = 0.97
+/** The source is the slower side if a smaller share of the parts that may be in flight was in flight. */
+const FULL = 0.9
 /** How many windows are compared with a trial. Their highest rate counts, so that noise is not taken for a gain. */
 const COMPARED = 3
 /** How many windows there must be before a trial. */
@@ -56,7 +58,7 @@ const LONGEST_PAUSE = 64
  * 2. After that, the next larger number is tried if it may pay. If the acknowledged bytes a second do not pay for it, the
  *    number before comes back. Otherwise the search goes on in that direction.
  * 3. Links change, so a trial is repeated, up and down in turn, after ever longer pauses.
- * 4. If the source is the slower side, nothing is tried.
+ * 4. If the source is the slower side, nothing is tried. If the next smaller number is enough for it, that is taken.
  * 5. If S3 asks for a lower rate, the number is halved, and the next trial comes after the longest pause.
  */
 export function grow(growth: Growth, measured: Measured, bounds: Bounds): Growth {
@@ -80,12 +82,15 @@ function settledAt(limit: number): Growth & { at: 'settled' } {
 
 function afterWindow(
   settled: Growth & { at: 'settled' },
-  { rate, isFull }: Measured & { event: 'window' },
+  { rate, inFlight }: Measured & { event: 'window' },
   bounds: Bounds,
 ): Growth {
   const { limit, direction, pause } = settled
   // 4.
-  if (!isFull) return { ...settled, rates: [] }
+  if (inFlight < FULL * limit) {
+    const below = next(limit, 'down', bounds) ?? 0
+    return { ...settled, limit: inFlight < FULL * below ? below : limit, rates: [] }
+  }
   const rates = [...settled.rates, rate].slice(-COMPARED)
   const wait = Math.max(0, settled.wait - 1)
   if (wait > 0 || rates.length < LEAST_COMPARED) return { ...settled, rates, wait }
@@ -97,9 +102,9 @@ function afterWindow(
 
 function afterTrial(
   { limit, from, rate: before, pause, direction }: Growth & { at: 'trying' },
-  { rate, isFull }: Measured & { event: 'window' },
+  { rate, inFlight }: Measured & { event: 'window' },
 ): Growth {
-  if (isFull && rate > before * (direction === 'up' ? GAIN : LOSS))
+  if (inFlight >= FULL * limit && rate > before * (direction === 'up' ? GAIN : LOSS))
     return { ...settledAt(limit), rates: [rate], direction }
   const longer = Math.min(LONGEST_PAUSE, 2 * pause)
   return { at: 'settled', limit: from, rates: [], wait: pause, pause: longer, direction: opposite(direction) }

@@ -104,6 +104,7 @@ export class PartSender {
   /** One part more may be sent while another one only waits for its answer, because the link is idle meanwhile. */
   #allow(): void {
     if (this.#concurrency === undefined) return
+    this.#requests.sliceSize.keepsSmall = this.#concurrency.isStarting
     const { max } = this.#bounds
     const allowed = Math.min(max, this.#concurrency.limit + (this.#awaitingAnswer.size > 0 ? 1 : 0))
     if (allowed === max && max < this.#options.concurrency.max) this.limitingSockets = max
@@ -141,6 +142,7 @@ export class PartSender {
       onGiven: (bytes) => {
         this.#awaitingAnswer.delete(PartNumber)
         this.#concurrency?.given(bytes, performance.now())
+        this.#allow()
       },
       onHandedOver: () => {
         this.#awaitingAnswer.add(PartNumber)
