@@ -7,7 +7,7 @@ const LEAST_ROUND_TRIP = 20
 /** For how many round trips the start waits for a rate that pays. */
 const START_ROUND_TRIPS = 10
 /** How often each of the parts that may be in flight is acknowledged in a window, because they come in bunches. */
-const ROUNDS = 2
+const ROUNDS = 3
 /**
  * How many parts of one upload may be in flight. Takes the measurements by which `growth.ts` decides. All times are in ms
  * of a clock that does not jump.

@@ -39,7 +39,7 @@ const BYTES_PER_ROUND_TRIP = 512 * 1024
 /** More parts in flight are worth their memory only if they are faster by more than this. */
 const GAIN = 1.05
 /** Fewer parts in flight are kept if they are not slower by more than this. Less than GAIN, or both would be undone. */
-const LOSS = 0.97
+const LOSS = 0.98
 /** The source is the slower side if a smaller share of the parts that may be in flight was in flight. */
 const FULL = 0.9
 /** How many windows are compared with a trial. Their highest rate counts, so that noise is not taken for a gain. */
@@ -68,7 +68,8 @@ export function grow(growth: Growth, measured: Measured, bounds: Bounds): Growth
   }
   if (measured.event === 'start') {
     if (growth.at !== 'starting') return growth
-    if (!mayPay(growth.limit, measured.rate, bounds)) return measured.hasEnded ? settledAt(growth.limit) : growth
+    if (measured.hasEnded) return settledAt(growth.limit)
+    if (!mayPay(growth.limit, measured.rate, bounds)) return growth
     const limit = next(growth.limit, 'up', bounds)
     return limit === undefined ? settledAt(growth.limit) : { at: 'starting', limit }
   }
