@@ -8,6 +8,7 @@ import {
   ownArguments,
   parseAddress,
   parseAge,
+  parseConcurrency,
   parseMetadata,
   parseObjectAddress,
   parseParam,
@@ -182,7 +183,8 @@ function addCommonOptions(command: Command): Command {
 function addUploadOptions(command: Command): Command {
   return command
     .option('--part-size <size>', 'size of a part, 5MiB to 5GiB (default: 8MiB)', parseSize)
-    .option('--concurrency <n>', 'number of parts to send at the same time (default: 4)', parseWholeNumber)
+    .option('--concurrency <n>', 'number of parts to send at the same time (default: auto, 4 to 16)', parseConcurrency)
+    .option('--max-memory <size>', 'memory for the parts, such as 256MiB; chooses the largest concurrency', parseSize)
     .option('--limit-rate <size>', 'bytes a second for the upload, such as 20MiB (default: no limit)', parseRate)
     .option('--expected-size <size>', 'approximate size of the input; raises the part size if necessary', parseSize)
     .option('--content-length <size>', 'exact size of the input; any other size fails the upload', parseSize)

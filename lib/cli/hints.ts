@@ -51,6 +51,7 @@ function uploadArguments(options: UploadCommandOptions): string[] {
       'part-size': options.partSize,
       'max-parts': options.maxParts,
       concurrency: options.concurrency,
+      'max-memory': options.maxMemory,
       'limit-rate': options.limitRate,
       'stall-timeout': stallTimeout && `${stallTimeout / 1000}s`,
     }),

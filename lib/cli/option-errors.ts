@@ -8,6 +8,7 @@ const FLAGS: Record<string, string> = {
   'resume.UploadId': '--upload-id',
   'resume.offset': 'The size of the stored parts',
   concurrency: '--concurrency',
+  'concurrency.max': '--max-memory divided by the size of a part',
   equalParts: '--equal-parts',
   expectedSize: '--expected-size',
   maxParts: '--max-parts',
@@ -72,8 +73,8 @@ function missingUnit(flag: string, size: number): string {
 }
 
 /** `5MiB`, or `8 bytes` if no larger unit gives a whole number. */
-function exactSize(text: string): string {
-  const size = Number(text)
+export function exactSize(sizeOrText: number | string): string {
+  const size = Number(sizeOrText)
   const [unit, factor] = Object.entries(UNITS).find(([, factor]) => size > 0 && size % factor === 0) ?? ['', 1]
   return unit === '' ? `${size} bytes` : `${size / factor}${unit}`
 }

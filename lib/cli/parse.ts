@@ -92,6 +92,13 @@ export function parseWholeNumber(text: string): number {
   throw new InvalidArgumentError('Expected a whole number.')
 }
 
+/** Parses the number of `--concurrency`, or `auto`. */
+export function parseConcurrency(text: string): number | 'auto' {
+  if (text === 'auto') return text
+  if (/^\d+$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('Expected a whole number, or auto.')
+}
+
 /**
  * Parses `name=value` and adds it to the values of the option's earlier occurrences. Metadata is sent in HTTP headers,
  * and S3 rejects the signature of a header with characters outside ASCII.

@@ -1,10 +1,11 @@
 import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, createReadStream } from 'node:fs'
-import type { Readable } from 'node:stream'
+import { closeSync } from 'node:fs'
+import type { Readable, Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { Failure, signalExitCode } from './failure.js'
+import { readInput } from './input.js'
 import { openPipe } from './pipe.js'
 
 /** The source of the uploaded bytes: standard input, or a child process. */
@@ -27,8 +28,8 @@ const doNothing = async (): Promise<void> => {}
  * always resolves.
  * @param start the offset at which to begin to read, if standard input is a file
  */
-export function standardInput(start?: number): Producer {
-  const output = start === undefined ? process.stdin : createReadStream('', { fd: 0, start })
+export function standardInput(destination: Writable, start?: number): Producer {
+  const output = readInput(0, destination, start)
   return { output, succeeded: doNothing, terminate: doNothing, kill: doNothing }
 }
 

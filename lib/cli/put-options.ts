@@ -4,7 +4,9 @@ import type { ResumeOptions } from './resume.js'
 /** The options of an upload, by the properties that commander gives them; those of `s3-parameters.ts` are not typed. */
 export interface UploadCommandOptions extends ClientOptions, ResumeOptions {
   partSize?: number
-  concurrency?: number
+  concurrency?: number | 'auto'
+  /** In bytes. */
+  maxMemory?: number
   /** In bytes a second. */
   limitRate?: number
   expectedSize?: number

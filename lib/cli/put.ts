@@ -5,6 +5,8 @@ import { printErrorJson } from './error-json.js'
 import { Failure, type FailureFacts, signalExitCode } from './failure.js'
 import { formatBytes, formatTransfer, plural } from './format.js'
 import { addHint, leftoverHint, resumeHint } from './hints.js'
+import { checkStandardInput } from './input.js'
+import { concurrencyWithin } from './memory.js'
 import { toNamedFailure } from './option-errors.js'
 import { printJson, printMessage } from './output.js'
 import type { Address } from './parse.js'
@@ -31,14 +33,10 @@ export async function uploadObject(to: Address, words: string[], options: Upload
 
 async function upload(to: Address, words: string[], options: UploadCommandOptions): Promise<void> {
   const [command, ...args] = words
-  if (!options.dryRun && command === undefined && process.stdin.isTTY) {
-    throw new Failure(
-      2,
-      'Standard input is a terminal, and no command is given: ' +
-        'use producer | s3-writable …, or s3-writable … -- producer.',
-    )
-  }
+  if (!options.dryRun && command === undefined) checkStandardInput()
   if (options.resume) refuseCreateOnlyOptions(options)
+  // Before any request is sent: an option that is wrong must be the first to fail.
+  concurrencyWithin(options)
   const client = await makeClient(options)
   const input = command === undefined ? findInputFile() : undefined
   const onResumeError = (error: unknown): never => {
@@ -60,7 +58,9 @@ async function upload(to: Address, words: string[], options: UploadCommandOption
   const hasProgress = options.progress && !options.quiet && !options.json && canShowProgress()
   try {
     producer =
-      command === undefined ? standardInput(plan.start) : runCommand(command, args, hasProgress ? 'pipe' : 'inherit')
+      command === undefined
+        ? standardInput(stream, plan.start)
+        : runCommand(command, args, hasProgress ? 'pipe' : 'inherit')
   } catch (error) {
     // Otherwise it would look for the upload to resume.
     stream.destroy()
@@ -89,9 +89,10 @@ async function upload(to: Address, words: string[], options: UploadCommandOption
 }
 
 function streamOptions({ Key }: Address, options: UploadCommandOptions, { resume }: ResumePlan): object {
-  const { partSize, concurrency, expectedSize, contentLength: ContentLength } = options
+  const { partSize, expectedSize, contentLength: ContentLength } = options
   const { maxSize, maxParts, equalParts, stallTimeout, unsignedPayload, leaveParts: leavePartsOnError } = options
   const sizes = { partSize, expectedSize, ContentLength, maxSize, maxParts, equalParts }
+  const concurrency = concurrencyWithin(options)
   const rest = { concurrency, maxRate: options.limitRate, stallTimeout, unsignedPayload, leavePartsOnError, resume }
   const all: Record<string, unknown> = { ...sizes, ...rest, ...s3Parameters(options, options.param) }
   // A resumed upload already has its type, and the library refuses another.

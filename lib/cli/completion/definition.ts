@@ -25,8 +25,9 @@ export interface CompletedCommand {
   operands: readonly string[]
 }
 
-/** The values that S3 has for an option today. Other values are accepted too. */
+/** Values of options, such as those that S3 has for one today. Other values are accepted too. */
 const VALUES: Record<string, readonly string[]> = {
+  '--concurrency': ['auto'],
   '--storage-class': [
     'STANDARD',
     'STANDARD_IA',
