@@ -1,12 +1,13 @@
 import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync } from 'node:fs'
+import { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { Failure, signalExitCode } from './failure.js'
 import { readInput } from './input.js'
-import { openPipe } from './pipe.js'
+import { openPipe, type Pipe } from './pipe.js'
 
 /** The source of the uploaded bytes: standard input, or a child process. */
 export interface Producer {
@@ -38,27 +39,36 @@ const GRACE = 5000
 
 /**
  * A child process as the producer: its standard output is uploaded.
+ * @param destination the stream to which the output is piped, as for `readInput`
  * @param stderr `inherit`: the process has this process's standard error. `pipe`: it is the producer's `stderr`.
  */
-export function runCommand(command: string, args: string[], stderr: 'inherit' | 'pipe'): Producer {
-  const pipe = stderr === 'pipe' ? openPipe() : undefined
+export function runCommand(
+  command: string,
+  args: string[],
+  destination: Writable,
+  stderr: 'inherit' | 'pipe',
+): Producer {
+  const outPipe = openPipe()
+  const errorPipe = stderr === 'pipe' ? openPipe() : undefined
   let child: Child
   try {
-    child = spawnCommand(command, args, pipe?.writer ?? stderr)
+    child = spawnCommand(command, args, outPipe?.writer ?? 'pipe', errorPipe?.writer ?? stderr)
   } finally {
     // The child has a copy of its own. Only when the last one is closed does the pipe end.
-    if (pipe !== undefined) closeSync(pipe.writer)
+    for (const pipe of [outPipe, errorPipe]) if (pipe !== undefined) closeSync(pipe.writer)
   }
+  const output = child.stdout ?? readInput((outPipe as Pipe).reader, destination)
   const exited = waitForExit(child, command)
   exited.catch(() => {})
   // A process that this one may not signal, such as sudo, makes `kill` emit an error. Its closed pipe still ends it.
   child.on('error', () => {})
   return {
-    output: child.stdout,
-    stderr: pipe?.reader ?? child.stderr ?? undefined,
+    output,
+    stderr:
+      errorPipe === undefined ? (child.stderr ?? undefined) : new Socket({ fd: errorPipe.reader, writable: false }),
     succeeded: () => exited,
     terminate: async () => {
-      child.stdout.destroy()
+      output.destroy()
       child.kill()
       const timer = setTimeout(() => child.kill('SIGKILL'), GRACE)
       await Promise.race([exited.catch(() => {}), sleep(2 * GRACE, undefined, { ref: false })])
@@ -69,11 +79,16 @@ export function runCommand(command: string, args: string[], stderr: 'inherit' | 
   }
 }
 
-type Child = ChildProcessByStdio<null, Readable, Readable | null>
+type Child = ChildProcessByStdio<null, Readable | null, Readable | null>
 
-function spawnCommand(command: string, args: string[], stderr: 'inherit' | 'pipe' | number): Child {
+function spawnCommand(
+  command: string,
+  args: string[],
+  stdout: 'pipe' | number,
+  stderr: 'inherit' | 'pipe' | number,
+): Child {
   try {
-    return spawn(command, args, { stdio: ['inherit', 'pipe', stderr] }) as Child
+    return spawn(command, args, { stdio: ['inherit', stdout, stderr] }) as Child
   } catch (error) {
     throw notExecutable(command, error)
   }

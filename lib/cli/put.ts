@@ -60,7 +60,7 @@ async function upload(to: Address, words: string[], options: UploadCommandOption
     producer =
       command === undefined
         ? standardInput(stream, plan.start)
-        : runCommand(command, args, hasProgress ? 'pipe' : 'inherit')
+        : runCommand(command, args, stream, hasProgress ? 'pipe' : 'inherit')
   } catch (error) {
     // Otherwise it would look for the upload to resume.
     stream.destroy()

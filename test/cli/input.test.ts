@@ -179,3 +179,14 @@ t.test('an upload that fails while standard input is idle ends', async (t) => {
   process.kill(-(idle.pid as number))
   await nothingIsLeft(t, Bucket, 'k2')
 })
+
+t.test('a producer may open its standard output by name, as /dev/stdout', async (t) => {
+  const Bucket = await makeBucket(t)
+  // Without a temporary folder, the standard output is a socket.
+  for (const env of [{}, { TMPDIR: '/dev/null' }] as NodeJS.ProcessEnv[]) {
+    const script = env.TMPDIR === undefined ? 'echo one > /dev/stdout' : 'echo one'
+    const { code, stderr } = await cli([`s3://${Bucket}/k`, '--', 'sh', '-c', script], { env })
+    t.equal(code, 0, stderr)
+    t.same(await stored(Bucket, 'k'), content(Buffer.from('one\n')))
+  }
+})
