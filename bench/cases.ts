@@ -154,6 +154,16 @@ export const CASES: Case[] = [
     targets: [],
   },
   {
+    title: 'https, a file in pieces of 1 MiB',
+    protocol: 'https',
+    source: { kind: 'file', write: MiB },
+    MiB: 1024,
+    partSize: part,
+    contenders: ['s3-writable', 'Upload'],
+    long: true,
+    targets: [],
+  },
+  {
     title: 'https, from memory, 8 MiB parts',
     protocol: 'https',
     source: { kind: 'memory', write: 64 * KiB },
