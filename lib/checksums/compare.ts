@@ -17,16 +17,17 @@ export function checksumIn(answer: object, name: string): string | undefined {
 export function checksumProblem(answer: object, expected: ExpectedChecksums): string | undefined {
   for (const [name, values] of Object.entries(expected)) {
     const stored = checksumIn(answer, name)
+    if (stored === undefined || values.includes(stored)) continue
     // A store may answer with the other kind of checksum, which is not known here. One of another length is malformed.
     const comparable = values.filter((value) => value !== undefined && shape(value) === shape(stored))
-    if (comparable.length === 0 || comparable.includes(stored)) continue
+    if (comparable.length === 0) continue
     return `the bytes sent have ${name} ${comparable.join(' or ')}, but S3 stored ${stored}`
   }
   return undefined
 }
 
 /** The number of bytes in the checksum, and whether it is a checksum of checksums. */
-function shape(checksum = ''): string {
+function shape(checksum: string): string {
   const [base64 = '', parts] = checksum.split('-')
   return `${Buffer.from(base64, 'base64').length} ${parts === undefined}`
 }

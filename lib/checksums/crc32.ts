@@ -70,7 +70,7 @@ export function crc32Base64(crc: number): string {
 }
 
 function crc32Bytes(crc: number): Buffer {
-  const bytes = Buffer.alloc(4)
+  const bytes = Buffer.allocUnsafe(4)
   bytes.writeUInt32BE(crc)
   return bytes
 }

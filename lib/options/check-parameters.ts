@@ -49,8 +49,9 @@ export function checkParameters(given: GivenOptions): void {
 function checkCombinations(given: GivenOptions): void {
   for (const [names, excluded] of EXCLUSIONS) {
     const first = names.find((name) => name in given)
+    if (first === undefined) continue
     const second = excluded.find((name) => name in given)
-    if (first !== undefined && second !== undefined) throw mustBeLeftOut(second, `"${first}" is given`, given[second])
+    if (second !== undefined) throw mustBeLeftOut(second, `"${first}" is given`, given[second])
   }
   for (const [name, required] of REQUIREMENTS) {
     if (name in given && !(required in given)) {

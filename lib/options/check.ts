@@ -58,7 +58,7 @@ export function checkOptions(options: S3WritableOptions): CheckedOptions {
   const raisedPartSize = raisePartSize(ContentLength ?? expectedSize ?? 0, partSize, maxParts)
   const maxSize = checkInteger(given, 'maxSize', 0, Number.MAX_SAFE_INTEGER)
   const offset = typeof resume === 'object' ? resume.offset : undefined
-  checkAgainstMaxSize(maxSize, { ContentLength, expectedSize, 'resume.offset': offset })
+  if (maxSize !== undefined) checkAgainstMaxSize(maxSize, { ContentLength, expectedSize, 'resume.offset': offset })
   const equalParts = checkType(given, 'equalParts', 'boolean') ?? false
   checkSignal(given.signal)
   return {
@@ -124,7 +124,7 @@ function unknownParameter(name: string): string {
 }
 
 /** A stream that must be larger than `maxSize` can never succeed. */
-function checkAgainstMaxSize(maxSize = Number.POSITIVE_INFINITY, sizes: Record<string, number | undefined>): void {
+function checkAgainstMaxSize(maxSize: number, sizes: Record<string, number | undefined>): void {
   for (const [name, size = 0] of Object.entries(sizes)) {
     if (size > maxSize) throw invalidOption('ERR_OUT_OF_RANGE', name, `at most "maxSize", which is ${maxSize}`, size)
   }
@@ -206,11 +206,15 @@ function checkInteger(
 ): number | undefined {
   const value = given[name]
   if (value === undefined) return undefined
+  if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max) return value as number
   const expected =
     max === Number.MAX_SAFE_INTEGER ? `a whole number, ${min} or more` : `a whole number from ${min} to ${max}`
-  if (typeof value !== 'number') throw invalidOption('ERR_INVALID_ARG_TYPE', displayName, expected, value)
-  if (Number.isInteger(value) && value >= min && value <= max) return value
-  throw invalidOption('ERR_OUT_OF_RANGE', displayName, expected, value)
+  throw invalidOption(
+    typeof value === 'number' ? 'ERR_OUT_OF_RANGE' : 'ERR_INVALID_ARG_TYPE',
+    displayName,
+    expected,
+    value,
+  )
 }
 
 interface Types {

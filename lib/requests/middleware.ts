@@ -56,6 +56,13 @@ interface Args {
   request: HttpRequest
 }
 const PAYLOAD_HASH = 'x-amz-content-sha256'
+/** Headers whose values a store, or a proxy in front of it, might repeat in an error message. */
+const SECRET_HEADERS = new Set([
+  'authorization',
+  'x-amz-security-token',
+  'x-amz-s3session-token',
+  'x-amz-server-side-encryption-customer-key',
+])
 const CHECKSUM = /^x-amz-(sdk-)?checksum-/i
 /** Behind the SDK's retries and its signature, so that the middleware runs once for each attempt. */
 const INNERMOST = { step: 'deserialize', priority: 'low' }
@@ -153,13 +160,12 @@ function hasNoConnection({ code = '', message }: NodeJS.ErrnoException): boolean
   return NO_CONNECTION.includes(code) || BAD_CERTIFICATE.includes(code) || NO_TLS.test(message)
 }
 
-/** Values of headers that a store, or a proxy in front of it, might repeat in an error message. */
+/** The values of secret headers, and the signature in them alone. */
 function secretsIn(headers: HttpRequest['headers']): string[] {
-  const values = Object.entries(headers).flatMap(([name, value]) => {
-    if (/^authorization$/i.test(name)) return [value, value.replace(/^.*Signature=/, '')]
-    return /^x-amz-(security-token|s3session-token|.*customer-key)$/i.test(name) ? [value] : []
-  })
-  return values.filter((value) => value !== '')
+  const names = Object.keys(headers).filter((name) => SECRET_HEADERS.has(name.toLowerCase()))
+  const values = names.map((name) => headers[name] as string)
+  const signatures = values.map((value) => value.replace(/^.*Signature=/, ''))
+  return [...values, ...signatures].filter((value) => value !== '')
 }
 
 function withSlicedBody(request: HttpRequest, hooks: BodyHooks): HttpRequest {

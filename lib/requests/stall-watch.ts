@@ -46,11 +46,8 @@ export class StallWatch {
   /** The timer of the next check; after the request was cancelled, the timer of CANCEL_LIMIT. */
   #timer: NodeJS.Timeout | undefined
   #check: NodeJS.Immediate | undefined
-  #rejectAbandoned!: (reason: unknown) => void
-  /** Rejects when the request has not ended within CANCEL_LIMIT after it was cancelled. */
-  readonly #abandoned = new Promise<never>((_, reject) => {
-    this.#rejectAbandoned = reject
-  })
+  /** Rejects the promise of `waitFor`. */
+  #abandon!: (reason: unknown) => void
 
   /** With a `timeout` of 0 the request never stalls. `callerSignal` cancels the request. */
   constructor(timeout: number, upload: LastActivity, callerSignal: AbortSignal) {
@@ -98,7 +95,10 @@ export class StallWatch {
    */
   async waitFor<T>(request: Promise<T>): Promise<T> {
     try {
-      return await Promise.race([request, this.#abandoned])
+      return await new Promise<T>((resolve, reject) => {
+        this.#abandon = reject
+        request.then(resolve, reject)
+      })
     } finally {
       this.#end()
     }
@@ -119,7 +119,7 @@ export class StallWatch {
     clearTimeout(this.#timer)
     clearImmediate(this.#check)
     // 3.
-    this.#timer = setTimeout(() => this.#rejectAbandoned(reason), CANCEL_LIMIT)
+    this.#timer = setTimeout(() => this.#abandon(reason), CANCEL_LIMIT)
   }
 
   #checkIn(ms: number): void {
