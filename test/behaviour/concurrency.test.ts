@@ -43,15 +43,15 @@ function mostInFlight(proxy: FaultProxy, from = 0, to = Number.POSITIVE_INFINITY
 t.test('more parts are sent at the same time where answers take long, and fewer after SlowDown', async (t) => {
   let slowDowns = 0
   const fault = (seen: RecordedRequest): Fault | undefined => {
-    if (seen.PartNumber !== 24 || slowDowns++ > 0) return late(seen)
+    if (seen.PartNumber !== 28 || slowDowns++ > 0) return late(seen)
     return { do: 'answer', status: 503, body: '<Error><Code>SlowDown</Code><Message>Later</Message></Error>' }
   }
-  const { stream, proxy } = await continued(t, { min: 1, max: 4 }, { fault })
-  await pipeline(zeros(32 * P), stream)
-  t.equal(mostInFlight(proxy, 0, 4), 2, 'at first one, and one more while it waits for its answer')
+  const { stream, proxy } = await continued(t, { min: 2, max: 4 }, { fault })
+  await pipeline(zeros(40 * P), stream)
+  t.equal(mostInFlight(proxy, 0, 6), 3, 'at first two, and one more while another waits for its answer')
   t.equal(mostInFlight(proxy), 4)
-  t.match(stream.result, { parts: 32, stats: { concurrency: 4 } })
-  const after = proxy.of('UploadPart').findIndex(({ PartNumber, attempt }) => PartNumber === 24 && attempt === 2)
+  t.match(stream.result, { parts: 40, stats: { concurrency: 4 } })
+  const after = proxy.of('UploadPart').findIndex(({ PartNumber, attempt }) => PartNumber === 28 && attempt === 2)
   t.ok(mostInFlight(proxy, after + 4) <= 3)
 })
 
