@@ -1,8 +1,11 @@
 /** How an upload went. It is part of the result; if the stream fails, its error has the same as `stats`. */
 export interface S3WritableStats {
-  /** The time from the creation of the stream until S3 confirmed the object or the stream failed, in ms. */
+  /** The time from the creation of the stream until S3 confirmed the object, or until the clean-up ended, in ms. */
   ms: number
-  /** The number of requests that were sent. Each attempt counts, the first one too. */
+  /**
+   * The number of requests that were sent. Each attempt counts, the first one too. Requests that looked for an upload to
+   * resume do not count.
+   */
   requests: number
   /** The bytes of parts that were passed to the network again, because an attempt had failed. */
   resentBytes: number
