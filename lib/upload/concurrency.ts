@@ -4,8 +4,12 @@ import type { Traffic } from './traffic.js'
 
 /** After a round trip that is shorter than this, in ms, parts are soon acknowledged, and there is no start. */
 const LEAST_ROUND_TRIP = 20
+/** A longer one, in ms, shows a busy server rather than a long link. */
+const LONGEST_ROUND_TRIP = 500
 /** For how many round trips the start waits for a rate that pays. */
 const START_ROUND_TRIPS = 10
+/** How long the other streams of the client wait for the end of a trial, in ms. */
+const LONGEST_TRIAL = 60_000
 /** How often each of the parts that may be in flight is acknowledged in a window, because they come in bunches. */
 const ROUNDS = 3
 /**
@@ -41,9 +45,11 @@ export class Concurrency {
     return this.#measuring instanceof Start
   }
 
-  /** To be called when parts can be sent. `roundTrip` is how long Create took; undefined if that is not known. */
-  begin(now: number, roundTrip: number | undefined): void {
+  /** To be called when parts can be sent. `create` is how long Create took; undefined if that is not known. */
+  begin(now: number, create: number | undefined): void {
     this.#traffic.changes++
+    // Not positive if the clock was set meanwhile.
+    const roundTrip = create === undefined || create <= 0 ? undefined : Math.min(create, LONGEST_ROUND_TRIP)
     this.#bounds = { ...this.#bounds, roundTrip }
     if (roundTrip !== undefined && roundTrip >= LEAST_ROUND_TRIP) this.#measuring = new Start(roundTrip)
     else this.#grow({ event: 'start', rate: 0, hasEnded: true }, now)
@@ -52,7 +58,7 @@ export class Concurrency {
   /** To be called when the upload has ended. */
   end(): void {
     this.#traffic.changes++
-    if (this.#growth.at === 'trying') this.#traffic.isTrying = false
+    if (this.#growth.at === 'trying') this.#traffic.tryingUntil = 0
     this.#measuring = undefined
   }
 
@@ -93,9 +99,9 @@ export class Concurrency {
   #grow(measured: Measured, now: number): void {
     const before = this.#growth
     const after = grow(before, measured, this.#bounds)
-    const mayTry = after.at !== 'trying' || !this.#traffic.isTrying
-    if (mayTry) {
-      if (before.at === 'trying' || after.at === 'trying') this.#traffic.isTrying = after.at === 'trying'
+    if (after.at !== 'trying' || now >= this.#traffic.tryingUntil) {
+      if (after.at === 'trying') this.#traffic.tryingUntil = now + LONGEST_TRIAL
+      else if (before.at === 'trying') this.#traffic.tryingUntil = 0
       this.#growth = after
     }
     if (this.#growth.at === 'starting') return

@@ -7,15 +7,18 @@ export interface Traffic {
   stored: number
   /** How often an upload has begun or ended. */
   changes: number
-  /** Whether one of the streams tries another number of parts in flight. The others then wait with their trials. */
-  isTrying: boolean
+  /**
+   * Until when, in ms, one of the streams may try another number of parts in flight, while the others wait with theirs. In
+   * the past if none tries. A stream whose source pauses during a trial does not keep the others waiting for longer.
+   */
+  tryingUntil: number
 }
 
 const trafficOf = new WeakMap<object, Traffic>()
 
 /** The traffic of this client, the same object for each of its streams. */
 export function sharedTraffic(client: object): Traffic {
-  const traffic = trafficOf.get(client) ?? { stored: 0, changes: 0, isTrying: false }
+  const traffic = trafficOf.get(client) ?? { stored: 0, changes: 0, tryingUntil: 0 }
   trafficOf.set(client, traffic)
   return traffic
 }

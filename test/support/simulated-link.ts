@@ -51,7 +51,7 @@ export function simulate(
   streams: SimulatedStream[],
   onStep: (now: number, concurrencies: Concurrency[]) => void = () => {},
 ): Outcome[] {
-  const traffic: Traffic = { stored: 0, changes: 0, isTrying: false }
+  const traffic: Traffic = { stored: 0, changes: 0, tryingUntil: 0 }
   const uploads = streams.map((stream) => new SimulatedUpload(stream, link, traffic))
   const partTakes = (PART / link.rate) * 1000
   const step = Math.max(Math.min(link.roundTrip / 8, 5), partTakes / 50)

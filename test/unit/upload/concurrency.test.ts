@@ -57,11 +57,13 @@ t.test('over a slow link the number stays at its minimum, however long the round
 })
 
 t.test('without the time of a request, the number is found by trials alone', async (t) => {
-  const { limits } = one({ roundTrip: 100, rate: megabits(5000), answer: 5 }, auto(undefined, 200))
-  t.same(
-    limits.map(({ limit }) => limit),
-    [4, 8, 16],
-  )
+  const link = { roundTrip: 100, rate: megabits(5000), answer: 5 }
+  for (const create of [undefined, 0, -1000]) t.same(limitsOf(one(link, auto(create, 200))), [4, 8, 16])
+})
+
+t.test('a server that is slow to begin an upload does not make a slow link look like a long one', async (t) => {
+  const { most } = one({ roundTrip: 50, rate: megabits(20), answer: 10 }, auto(10_000, 200))
+  t.equal(most, 4)
 })
 
 t.test('a source that is the slower side gets no more parts in flight', async (t) => {
@@ -97,6 +99,18 @@ t.test('two streams of one client do not grow where each could only take from th
     t.same([...new Set(tried)], [8], 'and never went on')
     t.equal(settledLimits(found, 0).usual, 4)
   }
+})
+
+t.test('a stream whose source pauses during a trial keeps the others from theirs for a minute only', async (t) => {
+  const link = { roundTrip: 100, rate: megabits(5000), answer: 5 }
+  const paused = { ...auto(undefined, 400), source: 1000 }
+  let pausedAt = Number.POSITIVE_INFINITY
+  const [, other] = simulate(link, [paused, auto(undefined, 2000)], (now, [concurrency]) => {
+    if (concurrency?.limit === 8) pausedAt = Math.min(pausedAt, now)
+    paused.source = now >= pausedAt && now < pausedAt + 100_000 ? 0 : 1000
+  })
+  const firstTrial = other?.limits[1] as { at: number }
+  t.ok(firstTrial.at >= pausedAt + 60_000 && firstTrial.at < pausedAt + 100_000, `${firstTrial.at}, ${pausedAt}`)
 })
 
 t.test(
