@@ -1,9 +1,9 @@
 import type { ConcurrencyBounds } from '../options/types.js'
-import { type Bounds, type Growth, grow, type Measured } from './growth.js'
+import { type Bounds, type Growth, grow, isFar, type Measured } from './growth.js'
 import type { Traffic } from './traffic.js'
 
-/** After a round trip that is shorter than this, in ms, parts are soon acknowledged, and there is no start. */
-const LEAST_ROUND_TRIP = 20
+/** After a shorter round trip, in ms, parts are soon acknowledged, and there is no start. */
+const LEAST_START_ROUND_TRIP = 20
 /** A longer one, in ms, shows a busy server rather than a long link. */
 const LONGEST_ROUND_TRIP = 500
 /** For how many round trips the start waits for a rate that pays. */
@@ -40,6 +40,11 @@ export class Concurrency {
     return this.#growth.limit
   }
 
+  /** Whether the wait for an answer matters. */
+  get isFar(): boolean {
+    return isFar(this.#bounds)
+  }
+
   /** Whether the rate at the start is being measured. It needs small slices, because a slice counts when it is given. */
   get isStarting(): boolean {
     return this.#measuring instanceof Start
@@ -51,7 +56,7 @@ export class Concurrency {
     // Not positive if the clock was set meanwhile.
     const roundTrip = create === undefined || create <= 0 ? undefined : Math.min(create, LONGEST_ROUND_TRIP)
     this.#bounds = { ...this.#bounds, roundTrip }
-    if (roundTrip !== undefined && roundTrip >= LEAST_ROUND_TRIP) this.#measuring = new Start(roundTrip)
+    if (roundTrip !== undefined && roundTrip >= LEAST_START_ROUND_TRIP) this.#measuring = new Start(roundTrip)
     else this.#grow({ event: 'start', rate: 0, hasEnded: true }, now)
   }
 

@@ -101,12 +101,13 @@ export class PartSender {
     this.#allow()
   }
 
-  /** One part more may be sent while another one only waits for its answer, because the link is idle meanwhile. */
+  /** One part more may be sent while another one only waits for its answer, because a long link is idle meanwhile. */
   #allow(): void {
     if (this.#concurrency === undefined) return
     this.#requests.sliceSize.keepsSmall = this.#concurrency.isStarting
     const { max } = this.#bounds
-    const allowed = Math.min(max, this.#concurrency.limit + (this.#awaitingAnswer.size > 0 ? 1 : 0))
+    const isIdle = this.#concurrency.isFar && this.#awaitingAnswer.size > 0
+    const allowed = Math.min(max, this.#concurrency.limit + (isIdle ? 1 : 0))
     if (allowed === max && max < this.#options.concurrency.max) this.limitingSockets = max
     if (allowed === this.#queue.concurrency) return
     this.#queue.concurrency = allowed

@@ -105,7 +105,7 @@ t.test('a stream whose source pauses during a trial keeps the others from theirs
   const link = { roundTrip: 100, rate: megabits(5000), answer: 5 }
   const paused = { ...auto(undefined, 400), source: 1000 }
   let pausedAt = Number.POSITIVE_INFINITY
-  const [, other] = simulate(link, [paused, auto(undefined, 2000)], (now, [concurrency]) => {
+  const [, other] = simulate(link, [paused, { ...auto(undefined, 2000), from: 1000 }], (now, [concurrency]) => {
     if (concurrency?.limit === 8) pausedAt = Math.min(pausedAt, now)
     paused.source = now >= pausedAt && now < pausedAt + 100_000 ? 0 : 1000
   })

@@ -60,6 +60,17 @@ t.test('nothing is tried where a connection carries less than 512 KiB in a round
   t.match(settledAt(rate - 1), { at: 'settled', limit: 3 })
 })
 
+t.test('nothing is tried where the round trip is shorter than 10 ms', async (t) => {
+  const window: Measured = { event: 'window', rate: 1e12, inFlight: 3 }
+  for (const [roundTrip, at] of [
+    [9, 'settled'],
+    [10, 'trying'],
+  ] as const) {
+    const near = { ...bounds, roundTrip }
+    t.match(grow(grow(settled, window, near), window, near), { at })
+  }
+})
+
 t.test(
   'at the start, the number rises while it may pay; the start ends at the maximum, or when its time is over',
   async (t) => {
