@@ -173,11 +173,13 @@ function checkConcurrency(given: Record<string, unknown>): ConcurrencyBounds {
     return { min: concurrency, max: concurrency }
   }
   const bounds = concurrency === 'auto' ? {} : withoutNull(concurrency)
-  const unknown = Object.keys(bounds).find((name) => name !== 'min' && name !== 'max')
-  if (unknown !== undefined || (typeof concurrency !== 'object' && concurrency !== 'auto')) {
+  if (concurrency !== 'auto' && (typeof concurrency !== 'object' || Array.isArray(concurrency))) {
     const expected = "a whole number, 'auto', or an object with the whole numbers min and max"
     throw invalidOption('ERR_INVALID_ARG_TYPE', 'concurrency', expected, concurrency)
   }
+  const unknown = Object.keys(bounds).find((name) => name !== 'min' && name !== 'max')
+  if (unknown !== undefined)
+    throw mustBeLeftOut(`concurrency.${unknown}`, 'the bounds are min and max', bounds[unknown])
   const min = checkInteger(bounds, 'min', 1, largest, 'concurrency.min')
   const max = checkInteger(bounds, 'max', min ?? 1, largest, 'concurrency.max')
   return {

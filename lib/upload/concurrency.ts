@@ -12,6 +12,7 @@ const START_ROUND_TRIPS = 10
 const LONGEST_TRIAL = 60_000
 /** How often each of the parts that may be in flight is acknowledged in a window, because they come in bunches. */
 const ROUNDS = 3
+
 /**
  * How many parts of one upload may be in flight. Takes the measurements by which `growth.ts` decides. All times are in ms
  * of a clock that does not jump.

@@ -13,7 +13,6 @@ const good = { client, Bucket: 'bucket', Key: 'key' }
 const TYPE = 'ERR_INVALID_ARG_TYPE'
 const VALUE = 'ERR_INVALID_ARG_VALUE'
 const RANGE = 'ERR_OUT_OF_RANGE'
-const concurrencies = "a whole number, 'auto', or an object with the whole numbers min and max"
 const partSizes = `a whole number from 5242880 to ${MAX_PART_SIZE}`
 const clients = 'an S3 client with send() and config, such as new S3Client() of @aws-sdk/client-s3'
 
@@ -42,33 +41,6 @@ const WRONG: [mistake: string, change: object, name: string, code: string, expec
     RANGE,
     'a whole number, 1 or more',
     'type number (1.5)',
-  ],
-  ['a concurrency of many', { concurrency: 'many' }, 'concurrency', TYPE, concurrencies, "type string ('many')"],
-  ['a list of bounds', { concurrency: [4, 16] }, 'concurrency', TYPE, concurrencies, 'an instance of Array'],
-  ['an unknown bound', { concurrency: { maximum: 16 } }, 'concurrency', TYPE, concurrencies, 'an instance of Object'],
-  [
-    'a bound of 0',
-    { concurrency: { min: 0 } },
-    'concurrency.min',
-    RANGE,
-    'a whole number, 1 or more',
-    'type number (0)',
-  ],
-  [
-    'a bound as a string',
-    { concurrency: { max: '16' } },
-    'concurrency.max',
-    TYPE,
-    'a whole number, 1 or more',
-    "type string ('16')",
-  ],
-  [
-    'a max below min',
-    { concurrency: { min: 8, max: 7 } },
-    'concurrency.max',
-    RANGE,
-    'a whole number, 8 or more',
-    'type number (7)',
   ],
   ['a maximum of no parts', { maxParts: 0 }, 'maxParts', RANGE, 'a whole number from 1 to 10000', 'type number (0)'],
   [
@@ -202,23 +174,6 @@ t.test('an option that is undefined or null counts as left out', async (t) => {
   }
   t.same(expected.s3, { Bucket: 'bucket', Key: 'key', IfNoneMatch: '*' })
   t.same(expected.concurrency, { min: 4, max: 4 })
-})
-
-t.test('the bounds of the concurrency are the number itself, or 4 and 16 where they are left out', async (t) => {
-  for (const [concurrency, bounds] of [
-    [7, { min: 7, max: 7 }],
-    ['auto', { min: 4, max: 16 }],
-    [{}, { min: 4, max: 16 }],
-    [{ min: 2 }, { min: 2, max: 16 }],
-    [{ min: 32 }, { min: 32, max: 32 }],
-    [{ max: 3 }, { min: 3, max: 3 }],
-    [
-      { min: null, max: 64 },
-      { min: 4, max: 64 },
-    ],
-  ] as const) {
-    t.same(checkOptions({ ...good, concurrency } as S3WritableOptions).concurrency, bounds, JSON.stringify(concurrency))
-  }
 })
 
 t.test('a known length raises the part size and keeps the parts equal; an expected size only raises it', async (t) => {
