@@ -32,7 +32,7 @@ t.test('wrong bounds throw immediately, with what was expected and what was rece
     [
       { maximum: 16 },
       'ERR_INVALID_ARG_VALUE',
-      'The "concurrency.maximum" option must be left out: the bounds are min and max. Received a number',
+      'The "concurrency.maximum" option must be left out: the bounds are min and max. Received type number',
     ],
     [
       { min: 0 },
