@@ -107,7 +107,7 @@ const warned = new Set<string>()
  */
 function checkIsKnown(name: string, value: unknown): void {
   if (name === 'Body') throw mustBeLeftOut(name, 'what is written to the stream is the body', value)
-  if (STREAM_OPTIONS.has(name) || name in KNOWN_PARAMETERS) return
+  if (STREAM_OPTIONS.has(name) || Object.hasOwn(KNOWN_PARAMETERS, name)) return
   const similar = similarName(name, [...STREAM_OPTIONS, ...Object.keys(KNOWN_PARAMETERS)])
   if (similar === undefined && /^[A-Z]/.test(name)) {
     if (warned.size < warned.add(name).size) process.emitWarning(unknownParameter(name))

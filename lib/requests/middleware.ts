@@ -62,6 +62,7 @@ const SECRET_HEADERS = new Set([
   'x-amz-security-token',
   'x-amz-s3session-token',
   'x-amz-server-side-encryption-customer-key',
+  'x-amz-copy-source-server-side-encryption-customer-key',
 ])
 const CHECKSUM = /^x-amz-(sdk-)?checksum-/i
 /** Behind the SDK's retries and its signature, so that the middleware runs once for each attempt. */
@@ -160,12 +161,15 @@ function hasNoConnection({ code = '', message }: NodeJS.ErrnoException): boolean
   return NO_CONNECTION.includes(code) || BAD_CERTIFICATE.includes(code) || NO_TLS.test(message)
 }
 
-/** The values of secret headers, and the signature in them alone. */
+/** The values of secret headers, and besides the signature in `Authorization` by itself. */
 function secretsIn(headers: HttpRequest['headers']): string[] {
-  const names = Object.keys(headers).filter((name) => SECRET_HEADERS.has(name.toLowerCase()))
-  const values = names.map((name) => headers[name] as string)
-  const signatures = values.map((value) => value.replace(/^.*Signature=/, ''))
-  return [...values, ...signatures].filter((value) => value !== '')
+  const secrets: string[] = []
+  for (const [name, value] of Object.entries(headers)) {
+    const lowerCase = name.toLowerCase()
+    if (SECRET_HEADERS.has(lowerCase)) secrets.push(value)
+    if (lowerCase === 'authorization') secrets.push(value.replace(/^.*Signature=/, ''))
+  }
+  return secrets.filter((secret) => secret !== '')
 }
 
 function withSlicedBody(request: HttpRequest, hooks: BodyHooks): HttpRequest {

@@ -150,6 +150,17 @@ t.test('the error for an unknown option lists the known ones, and suggests one t
   t.throws(() => s3Writable(other), { code: VALUE, message: /^Unknown option "region"\. The options are / })
 })
 
+t.test('a name that every object inherits is an unknown option', async (t) => {
+  for (const name of ['toString', 'constructor', '__proto__']) {
+    const options = Object.fromEntries([...Object.entries(good), [name, { ACL: 'public-read' }]])
+    t.throws(
+      () => s3Writable(options as never),
+      { code: VALUE, message: new RegExp(`^Unknown option "${name}"`) },
+      name,
+    )
+  }
+})
+
 t.test('S3 parameters that this module does not know are passed on', async (t) => {
   const { s3 } = checkOptions({ ...good, SomethingNew: 1 } as S3WritableOptions)
   t.same(s3, { Bucket: 'bucket', Key: 'key', SomethingNew: 1 })
