@@ -1,7 +1,7 @@
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import type { S3Writable, S3WritableOptions } from '../../lib/index.js'
+import { type S3Writable, type S3WritableOptions, s3Writable } from '../../lib/index.js'
 import { MiB, P, zeros } from '../support/bytes.js'
 import { deferred } from '../support/deferred.js'
 import type { FaultProxy, ProxyOptions } from '../support/fault-proxy.js'
@@ -109,4 +109,14 @@ t.test('a long round trip lets the number grow before the first part is stored',
   t.equal(stream.bytesUploaded, 0)
   await done
   t.equal(stream.result?.stats.concurrency, 4)
+})
+
+t.test('a client whose sockets cannot be seen may have as many parts in flight as it likes', async (t) => {
+  const { client, Bucket, proxy } = await scenario(t)
+  const config = Object.create(client.config, { requestHandler: { value: undefined } })
+  const other = { send: client.send.bind(client), config }
+  const stream = s3Writable({ client: other, Bucket, Key: 'k', partSize: P, concurrency: { min: 2, max: 3 } })
+  await pipeline(zeros(3 * P), stream)
+  t.equal(proxy.of('UploadPart').length, 3)
+  t.notOk('maxSockets' in (stream.result?.stats ?? {}))
 })

@@ -14,12 +14,16 @@ import { head, makeBucket, minio, stored, unfinishedUploads } from '../support/s
 
 const KILLS = 50
 const SIZE = 100 * MiB
-/** The stream's default. */
 const CONCURRENCY = 4
 // The runner's default timeout is meant for files that start only a few processes.
 t.setTimeout(900_000)
 /** The arguments of the command: for a new upload, and to resume one from a pipe or a file. */
-const ARGUMENTS = { new: ['--part-size', `${P}`], 'from a pipe': ['--resume'], 'from a file': ['--resume'] }
+const AT_ONCE = ['--concurrency', `${CONCURRENCY}`]
+const ARGUMENTS = {
+  new: ['--part-size', `${P}`, ...AT_ONCE],
+  'from a pipe': ['--resume', ...AT_ONCE],
+  'from a file': ['--resume', ...AT_ONCE],
+}
 
 t.test(
   `an upload of ${SIZE / MiB} MiB that is killed at random moments is resumed until it is complete, over ${KILLS} kills`,
