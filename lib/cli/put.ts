@@ -1,5 +1,11 @@
 import { finished, pipeline } from 'node:stream/promises'
-import { type S3Writable, type S3WritableError, type S3WritableOptions, s3Writable } from '../index.js'
+import {
+  type Concurrency,
+  type S3Writable,
+  type S3WritableError,
+  type S3WritableOptions,
+  s3Writable,
+} from '../index.js'
 import { makeClient } from './client.js'
 import { printErrorJson } from './error-json.js'
 import { Failure, type FailureFacts, signalExitCode } from './failure.js'
@@ -36,7 +42,7 @@ async function upload(to: Address, words: string[], options: UploadCommandOption
   if (!options.dryRun && command === undefined) checkStandardInput()
   if (options.resume) refuseCreateOnlyOptions(options)
   // Before any request is sent: an option that is wrong must be the first to fail.
-  concurrencyWithin(options)
+  const concurrency = concurrencyWithin(options)
   const client = await makeClient(options)
   const input = command === undefined ? findInputFile() : undefined
   const onResumeError = (error: unknown): never => {
@@ -44,16 +50,17 @@ async function upload(to: Address, words: string[], options: UploadCommandOption
     throw addHint(toNamedFailure(error, options.param), hint(words), hint([]))
   }
   const plan = await planResume(client, to, options, input).catch(onResumeError)
+  const given = streamOptions(to, options, concurrency, plan)
   if (options.dryRun) {
     const { dryRun } = await import('./dry-run.js')
     const end = (stream: S3Writable, hint: () => string): void => endOnSignals(stream, NO_PRODUCER, hint, to, options)
-    const described = { to, options, streamOptions: streamOptions(to, options, plan), command }
+    const described = { to, options, streamOptions: given, command }
     return await dryRun({ client, ...described, onResumeError, endOnSignals: end }).finally(() => client.destroy())
   }
   let producer: Producer | undefined
   const beforeComplete = (): unknown => producer?.succeeded()
   // The stream checks the options, so it is made first: a wrong option must not start the producer.
-  const stream = s3Writable({ client, beforeComplete, ...streamOptions(to, options, plan), ...to } as S3WritableOptions)
+  const stream = s3Writable({ client, beforeComplete, ...given, ...to } as S3WritableOptions)
   const start = performance.now()
   const hasProgress = options.progress && !options.quiet && !options.json && canShowProgress()
   try {
@@ -88,11 +95,15 @@ async function upload(to: Address, words: string[], options: UploadCommandOption
   await printResult(stream, to, options, performance.now() - start)
 }
 
-function streamOptions({ Key }: Address, options: UploadCommandOptions, { resume }: ResumePlan): object {
+function streamOptions(
+  { Key }: Address,
+  options: UploadCommandOptions,
+  concurrency: Concurrency,
+  { resume }: ResumePlan,
+): object {
   const { partSize, expectedSize, contentLength: ContentLength } = options
   const { maxSize, maxParts, equalParts, stallTimeout, unsignedPayload, leaveParts: leavePartsOnError } = options
   const sizes = { partSize, expectedSize, ContentLength, maxSize, maxParts, equalParts }
-  const concurrency = concurrencyWithin(options)
   const rest = { concurrency, maxRate: options.limitRate, stallTimeout, unsignedPayload, leavePartsOnError, resume }
   const all: Record<string, unknown> = { ...sizes, ...rest, ...s3Parameters(options, options.param) }
   // A resumed upload already has its type, and the library refuses another.
