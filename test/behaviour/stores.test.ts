@@ -56,7 +56,8 @@ t.test('a failed upload leaves nothing if listing and reading are denied', async
   const { upload, fails, proxy } = await scenario(t, {
     fault: (seen) => (seen.PartNumber === 2 ? denied : denyListAndRead(seen)),
   })
-  await fails(pipeline(Readable.from(SIZES), upload()), { name: 'AccessDenied', PartNumber: 2 })
+  // One part at a time: a part that is cancelled could be stored after the abort, and nobody may list it here.
+  await fails(pipeline(Readable.from(SIZES), upload({ concurrency: 1 })), { name: 'AccessDenied', PartNumber: 2 })
   t.same(proxy.cleanUpOperations(), ['AbortMultipartUpload', 'ListParts', 'AbortMultipartUpload'])
 })
 

@@ -87,8 +87,12 @@ export async function untilAcknowledged(upload: S3Writable, size: number): Promi
 }
 
 /** Runs a multipart upload that the fault makes fail, and asserts that it made no object. */
-export async function failedUpload(t: Test, fault: (seen: RecordedRequest) => Fault | undefined) {
-  const stream = await streamWithFault(t, fault)
+export async function failedUpload(
+  t: Test,
+  fault: (seen: RecordedRequest) => Fault | undefined,
+  options: Partial<S3WritableOptions> = {},
+) {
+  const stream = await streamWithFault(t, fault, options)
   const error = (await failureOf(pipeline(zeros(12 * MiB), stream.upload))) as S3WritableError
   t.notOk(await head(stream.Bucket, 'k'))
   return { ...stream, error }
