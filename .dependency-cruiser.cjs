@@ -13,6 +13,7 @@ const ROOMS = [
   'lib/uploads.ts',
   'lib/s3-writable.ts',
   'lib/index.ts',
+  'lib/threads/',
 ]
 
 module.exports = {

@@ -149,12 +149,17 @@ export class PartCutter {
 
   /** The last part: the bytes after the last part that was cut; undefined if there are none. */
   end(): Part | undefined {
-    return this.#buffer === undefined ? undefined : this.#toPart(this.#buffer)
+    const buffer = this.#buffer
+    if (buffer === undefined) return undefined
+    this.#updateCrc()
+    this.#buffer = undefined
+    return this.#toPart(buffer)
   }
 
   /** Frees every buffer that is not being sent. To be called when the stream has ended or failed. */
   drop(): void {
-    this.#pool.clear()
+    this.#pool.end()
+    if (this.#buffer !== undefined) this.#pool.free(this.#buffer)
     this.#buffer = undefined
   }
 
@@ -187,6 +192,7 @@ export class PartCutter {
     const size = Math.max(needed, buffer.length * GROWTH)
     const larger = this.#allocate(size > MAX_GROWN_BUFFER ? this.#size : size)
     larger.set(buffer)
+    this.#pool.free(buffer)
     return larger
   }
 
@@ -194,7 +200,7 @@ export class PartCutter {
   #allocate(needed: number): Buffer {
     const size = Math.min(this.#size, needed)
     try {
-      return Buffer.allocUnsafeSlow(size)
+      return this.#pool.allocate(size)
     } catch (cause) {
       const why = `${size} bytes of memory for part ${this.#PartNumber} could not be allocated`
       const advice = 'Lower partSize or concurrency, or, if parts have grown, give ContentLength or expectedSize'
@@ -222,7 +228,7 @@ export class PartCutter {
       release: () => {
         this.#bytesInUse -= size
         const [buffer] = unreleased.splice(0)
-        this.#pool.giveBack(buffer?.length === this.#size ? buffer : undefined)
+        if (buffer !== undefined) this.#pool.giveBack(buffer, buffer.length === this.#size)
         part.body = EMPTY_BUFFER
       },
     }

@@ -1,21 +1,35 @@
 /** How long a buffer that is not needed all the time is kept without being used, in ms. */
 const IDLE_LIMIT = 60_000
 
+/** Where the buffers of parts come from. */
+export interface PartMemory {
+  /** A buffer of `size` bytes, with any content. */
+  allocate(size: number): Buffer
+  /** To be called when a buffer is no longer needed. */
+  free(buffer: Buffer): void
+}
+
+/** Memory of this thread alone, which the garbage collector frees. */
+const OWN_MEMORY: PartMemory = { allocate: (size) => Buffer.allocUnsafeSlow(size), free: () => {} }
+
 /**
  * The buffers that are not in use. They are kept, because a fresh 8 MiB buffer costs 2,048 page faults. Buffers beyond the
  * first `kept`, those in use included, are given back to the system when they have not been used for a minute.
  */
 export class BufferPool {
   readonly #kept: number
+  readonly #memory: PartMemory
   readonly #idleLimit: number
   /** The one that was used last is at the end, and is used next. */
   readonly #idle: { buffer: Buffer; since: number }[] = []
   #inUse = 0
   #timer: NodeJS.Timeout | undefined
+  #isEnded = false
 
   /** `idleLimit` is in ms. */
-  constructor(kept: number, idleLimit = IDLE_LIMIT) {
+  constructor(kept: number, memory: PartMemory = OWN_MEMORY, idleLimit = IDLE_LIMIT) {
     this.#kept = kept
+    this.#memory = memory
     this.#idleLimit = idleLimit
   }
 
@@ -25,19 +39,38 @@ export class BufferPool {
     return this.#idle.pop()?.buffer
   }
 
-  /** Ends the use of a buffer. Keeps it, unless it is left out because it has the wrong size. */
-  giveBack(buffer: Buffer | undefined): void {
+  /** A new buffer, to be used. */
+  allocate(size: number): Buffer {
+    return this.#memory.allocate(size)
+  }
+
+  /** Frees a buffer that was in use and has been replaced by a larger one. */
+  free(buffer: Buffer): void {
+    this.#memory.free(buffer)
+  }
+
+  /** Ends the use of a buffer. Keeps it if it `fits` the parts that are to come. */
+  giveBack(buffer: Buffer, fits: boolean): void {
     this.#inUse--
-    if (buffer === undefined) return
+    if (!fits || this.#isEnded) {
+      this.#memory.free(buffer)
+      return
+    }
     this.#idle.push({ buffer, since: performance.now() })
     this.#watch()
   }
 
-  /** Drops all buffers that are not in use. */
+  /** Frees all buffers that are not in use. */
   clear(): void {
-    this.#idle.length = 0
+    for (const { buffer } of this.#idle.splice(0)) this.#memory.free(buffer)
     clearTimeout(this.#timer)
     this.#timer = undefined
+  }
+
+  /** Frees all buffers that are not in use, and from now on each one whose use ends. */
+  end(): void {
+    this.#isEnded = true
+    this.clear()
   }
 
   get #excess(): boolean {
@@ -53,7 +86,10 @@ export class BufferPool {
   #drop(): void {
     this.#timer = undefined
     const now = performance.now()
-    while (this.#excess && (this.#idle[0] as { since: number }).since + this.#idleLimit <= now) this.#idle.shift()
+    while (this.#excess && (this.#idle[0] as { since: number }).since + this.#idleLimit <= now) {
+      const { buffer } = this.#idle.shift() as { buffer: Buffer }
+      this.#memory.free(buffer)
+    }
     this.#watch()
   }
 }

@@ -1,3 +1,23 @@
+/** The body of one attempt at a request, as far as the watch for a stall sees it. */
+export interface AttemptBody {
+  /** Whether the request has a connection. False, too, if that cannot be seen. */
+  readonly hasSocket: boolean
+  /** Whether all bytes were given to the request. S3 stores nothing of a body that arrives incomplete. */
+  readonly isFullySent: boolean
+  /**
+   * Whether the rate limit holds the body back. Without a connection, a body waits for another one to free its
+   * connection, and the limit may hold that one back.
+   */
+  readonly isHeldBack: boolean
+  /** To be called when the request of this body is cancelled because it stalled. */
+  requestStalled(): void
+  /**
+   * Ends the attempt and frees the part's memory, which the SDK's errors would otherwise keep alive through the
+   * request. Ends the request if S3 refused it before its body was complete.
+   */
+  release(): void
+}
+
 /** The body of a PutObject or an UploadPart. */
 export interface BodyToSend {
   body: Buffer

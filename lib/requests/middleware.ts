@@ -1,5 +1,7 @@
 import { hashInTurns, MAX_HASH_INPUT } from '../checksums/hash.js'
 import { type Attempt, type HttpAnswer, isSlowDown, type ReadOptions, readAnswer } from './answer.js'
+import type { AttemptBody } from './body.js'
+import { SharedBody } from './shared-body.js'
 import { FIRST_SLICE, SlicedBody, type SliceSize } from './sliced-body.js'
 
 /** How the body of a command is sent. */
@@ -16,7 +18,7 @@ export interface BodyHooks {
    * Called at the beginning of each attempt with the body that it sends. Not called for a body that is not sliced,
    * because it is small and there is no rate limit.
    */
-  onSlicedBody: (body: SlicedBody) => void
+  onSlicedBody: (body: AttemptBody) => void
   /** Whether to leave the body out of the signature. By default over https only. */
   unsignedPayload: boolean | undefined
   /** Whether the upload declared a checksum; if not, its bodies must not carry one. */
@@ -145,7 +147,7 @@ function recordAttempt({ onAttempt, answer, body }: AttemptHooks): Middleware {
     } catch (error) {
       attempt.wasNotSent =
         hasNoConnection(error as NodeJS.ErrnoException) ||
-        (request.body instanceof SlicedBody && !request.body.isFullySent)
+        (request.body as AttemptBody | undefined)?.isFullySent === false
       throw error
     }
     try {
@@ -182,7 +184,9 @@ function withSlicedBody(request: HttpRequest, hooks: BodyHooks): HttpRequest {
     onSent(body.length, body.length)
     return request
   }
-  const slicedBody = new SlicedBody(body, sliceSize, onSent, onHandedOver)
+  // Only a request handler that takes a `SharedBody` provides such memory.
+  const Body = body.buffer instanceof SharedArrayBuffer ? SharedBody : SlicedBody
+  const slicedBody = new Body(body, sliceSize, onSent, onHandedOver)
   onSlicedBody(slicedBody)
   return { ...request, body: slicedBody }
 }

@@ -32,6 +32,9 @@ const realClock: Clock = {
   },
 }
 
+/** A `RateLimit`, or what stands for it in another thread. */
+export type Rate = Pick<RateLimit, 'maxSlice' | 'hasWaiters' | 'isWaiting' | 'join' | 'leave'>
+
 /**
  * A token bucket that all bodies of one upload share. In any interval of t seconds it grants at most rate × t + `burst`
  * bytes, and at least rate × t − `burst` if a body always waits.

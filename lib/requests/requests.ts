@@ -26,8 +26,10 @@ import type { BodyToSend } from './body.js'
 import { bodyChecksum } from './body-checksum.js'
 import { earliestStart } from './clock.js'
 import type { BodyHooks } from './middleware.js'
+import { RateLimit } from './rate-limit.js'
 import { type Request, type RequestContext, Sender } from './send.js'
-import { SliceSize } from './sliced-body.js'
+import { sharedMemoryOf } from './shared-body.js'
+import { SliceSize, STATE_LENGTH } from './sliced-body.js'
 import type { StallWatch } from './stall-watch.js'
 
 /** How Complete is sent. */
@@ -58,7 +60,10 @@ export class Requests {
     this.#options = options
     this.#isAborted = isAborted
     this.#sender = new Sender(options)
-    this.sliceSize = new SliceSize(options.maxRate)
+    const { client, maxRate } = options
+    const rateLimit = maxRate === undefined ? undefined : new RateLimit(maxRate)
+    const state = sharedMemoryOf(client) && new Int32Array(new SharedArrayBuffer(STATE_LENGTH * 4))
+    this.sliceSize = new SliceSize(rateLimit, state)
   }
 
   /** The checksums that this upload declares. Read from the options and the client's configuration once. */

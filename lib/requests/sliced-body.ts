@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
-import { RateLimit, type Waiter } from './rate-limit.js'
+import type { AttemptBody } from './body.js'
+import type { Rate, Waiter } from './rate-limit.js'
 
 /** The largest slice: large enough to cost nothing, small enough that TLS does not encrypt a whole part in one go. */
 export const SLICE = 1024 * 1024
@@ -15,23 +16,56 @@ const GROWTH = 4
 
 const NO_BYTES = new Uint8Array()
 
+/** The length of a `SliceSize`'s state, and what its numbers are. */
+export const STATE_LENGTH = 3
+const SIZE = 0
+const MAX = 1
+const KEEPS_SMALL = 2
+
 /**
  * The size of the slices in which the bodies of one upload are sent, and the rate. The size is adapted to the link,
  * because on a slow link a large slice takes so long that its request looks stalled.
  */
 export class SliceSize {
   /** Undefined without a `maxRate`. */
-  readonly rateLimit: RateLimit | undefined
+  readonly rateLimit: Rate | undefined
+  /** The present size, its maximum, and whether slices are kept small. An array, because threads may share it. */
+  readonly state: Int32Array
   readonly #largest: number
-  #size = FIRST_SLICE
-  #max = SLICE
-  /** Whether all slices are as small as the first one, so that it can be seen how fast the network takes them. */
-  keepsSmall = false
 
-  /** `maxRate` is in bytes a second. */
-  constructor(maxRate?: number) {
-    this.rateLimit = maxRate === undefined ? undefined : new RateLimit(maxRate)
-    this.#largest = this.rateLimit?.maxSlice ?? SLICE
+  /** `state` is that of a `SliceSize` of the same upload in another thread, or zeros. */
+  constructor(rateLimit?: Rate, state: Int32Array = new Int32Array(STATE_LENGTH)) {
+    this.rateLimit = rateLimit
+    this.state = state
+    this.#largest = rateLimit?.maxSlice ?? SLICE
+    if (state[SIZE] !== 0) return
+    this.#size = FIRST_SLICE
+    this.#max = SLICE
+  }
+
+  /** Whether all slices are as small as the first one, so that it can be seen how fast the network takes them. */
+  get keepsSmall(): boolean {
+    return this.state[KEEPS_SMALL] === 1
+  }
+
+  set keepsSmall(keepsSmall: boolean) {
+    this.state[KEEPS_SMALL] = keepsSmall ? 1 : 0
+  }
+
+  get #size(): number {
+    return this.state[SIZE] as number
+  }
+
+  set #size(size: number) {
+    this.state[SIZE] = size
+  }
+
+  get #max(): number {
+    return this.state[MAX] as number
+  }
+
+  set #max(max: number) {
+    this.state[MAX] = max
   }
 
   /** The size of a body's first slice. */
@@ -68,7 +102,7 @@ type OutgoingRequest = { socket?: unknown; destroy?: () => void }
  * The body of one attempt at a request. It yields views of the part's memory, one slice at a time, so that the socket's
  * backpressure holds and the event loop gets its turn.
  */
-export class SlicedBody extends Readable {
+export class SlicedBody extends Readable implements AttemptBody {
   readonly #sliceSize: SliceSize
   readonly #onSent: (sent: number, bytes: number) => void
   readonly #onHandedOver: (() => void) | undefined
@@ -100,23 +134,15 @@ export class SlicedBody extends Readable {
     this.#onHandedOver = onHandedOver
   }
 
-  /**
-   * Whether the request has a connection. False, too, if that cannot be seen, because the body is not piped into a
-   * `ClientRequest`.
-   */
+  /** False, too, if the body is not piped into a `ClientRequest`. */
   get hasSocket(): boolean {
     return Boolean(this.#request?.socket)
   }
 
-  /** Whether all bytes were given to the request. S3 stores nothing of a body that arrives incomplete. */
   get isFullySent(): boolean {
     return this.#fullySent
   }
 
-  /**
-   * Whether the rate limit holds the body back. Without a connection, a body waits for another one to free its
-   * connection, and the limit may hold that one back.
-   */
   get isHeldBack(): boolean {
     const { rateLimit } = this.#sliceSize
     if (rateLimit === undefined) return false
@@ -141,16 +167,11 @@ export class SlicedBody extends Readable {
     callback(error)
   }
 
-  /** To be called when the request of this body is cancelled because it stalled. */
   requestStalled(): void {
     this.#sliceSize.requestStalled()
   }
 
-  /**
-   * Ends the attempt and frees the part's memory, which the SDK's errors would otherwise keep alive through the
-   * request. Destroys the request if S3 refused it before its body was complete. A request that has all its bytes stays
-   * open: the socket may still be sending the last of them.
-   */
+  /** A request that has all its bytes stays open: the socket may still be sending the last of them. */
   release(): void {
     if (this.#offset < this.#bytes.length || this.readableLength > 0) this.#request?.destroy?.()
     this.#bytes = NO_BYTES

@@ -1,4 +1,4 @@
-import type { SlicedBody } from './sliced-body.js'
+import type { AttemptBody } from './body.js'
 
 /**
  * How long to wait for a cancelled request to end, in ms. A client that ignores its signal must not keep the stream
@@ -38,7 +38,7 @@ export class StallWatch {
   readonly #callerSignal: AbortSignal
   readonly #canceller = new AbortController()
   /** The body of the current attempt. */
-  #body: SlicedBody | undefined
+  #body: AttemptBody | undefined
   /** When this request last made progress. */
   #lastActivity = 0
   /** Whether a late timer has been excused since the last progress. */
@@ -71,7 +71,7 @@ export class StallWatch {
   }
 
   /** Watches the body of a new attempt, and releases that of the attempt before. */
-  watchBody(body: SlicedBody): void {
+  watchBody(body: AttemptBody): void {
     this.#body?.release()
     this.#body = body
   }

@@ -30,6 +30,8 @@ export class PartSender {
   #concurrency: Concurrency | undefined
   /** The numbers of the parts that S3 has not acknowledged although the operating system has all their bytes. */
   readonly #awaitingAnswer = new Set<number>()
+  /** The parts that wait in the queue. */
+  readonly #waiting = new Set<Part>()
   #UploadId = ''
   #inFlight = 0
   /** The most parts that were in flight at the same time. */
@@ -65,6 +67,7 @@ export class PartSender {
   }
 
   add(part: Part): void {
+    this.#waiting.add(part)
     void this.#queue.add(() => this.#store(part))
   }
 
@@ -86,6 +89,7 @@ export class PartSender {
   cancel(reason: Error): Promise<void> {
     this.end()
     this.#queue.clear()
+    for (const { release } of this.#waiting) release()
     this.#canceller.abort(reason)
     return this.#queue.onIdle()
   }
@@ -117,6 +121,7 @@ export class PartSender {
   async #store(part: Part): Promise<void> {
     const { PartNumber, body } = part
     const { length } = body
+    this.#waiting.delete(part)
     this.#changeInFlight(1)
     try {
       const wasSent = await this.parts.store(this.#UploadId, part, this.#hooks(PartNumber))

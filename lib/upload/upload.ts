@@ -4,9 +4,11 @@ import type { S3WritableError } from '../errors/s3-writable-error.js'
 import type { S3WritableStats } from '../errors/stats.js'
 import { lengthProblem } from '../options/length.js'
 import type { CheckedOptions } from '../options/types.js'
-import { EMPTY_BUFFER, EMPTY_PART, type Part, PartCutter } from '../parts/cutter.js'
+import { EMPTY_PART, type Part, PartCutter } from '../parts/cutter.js'
+import { BufferPool } from '../parts/pool.js'
 import { isCutError, type SizeOfPart } from '../parts/sizes.js'
 import { Requests } from '../requests/requests.js'
+import { sharedMemoryOf } from '../requests/shared-body.js'
 import { type CleanupResult, cleanUp } from './cleanup.js'
 import { completeUpload, putObject } from './complete.js'
 import { PartSender } from './part-sender.js'
@@ -161,10 +163,11 @@ export class Upload implements WriteTarget {
   }
 
   #newCutter(sizeOfPart: SizeOfPart, PartNumber = 1): PartCutter {
-    const { concurrency, ContentLength: firstBytes } = this.#options
+    const { client, concurrency, ContentLength: firstBytes } = this.#options
     // One buffer is filled while the others are sent.
     const buffers = (): number => (this.#sender?.allowed ?? concurrency.min) + 1
-    return new PartCutter(sizeOfPart, buffers, (part) => this.#send(part), { firstBytes, PartNumber })
+    const pool = new BufferPool(buffers(), sharedMemoryOf(client))
+    return new PartCutter(sizeOfPart, buffers, (part) => this.#send(part), { firstBytes, PartNumber, pool })
   }
 
   #newSender(): PartSender {
@@ -198,12 +201,16 @@ export class Upload implements WriteTarget {
   }
 
   async #put(last: Part | undefined): Promise<S3WritableResult> {
-    const { body, crc } = last ?? { body: EMPTY_BUFFER, crc: 0 }
-    await this.#beforeComplete(body.length, 1)
-    const counted = this.#progress.bodyToSend(body, crc, this.#cancelAnswers.signal)
-    const result = await this.#completing(undefined, putObject(this.#requests, counted, this.#isAborted))
-    this.#progress.acknowledged(counted)
-    return result
+    const { body, crc, release } = last ?? EMPTY_PART
+    try {
+      await this.#beforeComplete(body.length, 1)
+      const counted = this.#progress.bodyToSend(body, crc, this.#cancelAnswers.signal)
+      const result = await this.#completing(undefined, putObject(this.#requests, counted, this.#isAborted))
+      this.#progress.acknowledged(counted)
+      return result
+    } finally {
+      release()
+    }
   }
 
   async #complete(last: Part | undefined, streamed: SizeAndCrc, full: SizeAndCrc): Promise<S3WritableResult> {

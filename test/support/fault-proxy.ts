@@ -11,7 +11,10 @@ import { type RecordedRequest, recordRequest } from './recorded-request.js'
 import { endpoint } from './store.js'
 
 export interface ProxyOptions {
-  /** Serve the client over https. The protocol between the proxy and S3 does not change. */
+  /**
+   * Serve the client over https. The protocol between the proxy and S3 does not change.
+   * @default whether `TEST_TLS` is set
+   */
   tls?: boolean
   /** The highest rate at which request bodies are passed on, over all connections together. */
   bytesPerSecond?: number
@@ -44,6 +47,7 @@ export interface FaultProxy {
  * `Host` header, because the signature covers it.
  */
 export async function faultProxy(t: Pick<Test, 'teardown'>, options: ProxyOptions = {}): Promise<FaultProxy> {
+  const { tls = process.env.TEST_TLS !== undefined } = options
   const seen: RecordedRequest[] = []
   const sockets = new Map<Socket, number>()
   const sharedLimiter = options.bytesPerSecond === undefined ? undefined : rateLimiter(options.bytesPerSecond)
@@ -130,8 +134,8 @@ export async function faultProxy(t: Pick<Test, 'teardown'>, options: ProxyOption
     // A client that disconnects ends only its own request.
     handle(request, response, socket).catch(() => socket.destroy())
   }
-  const server = options.tls ? https.createServer(certificate(), listener) : http.createServer(listener)
-  server.on(options.tls ? 'secureConnection' : 'connection', (socket: Socket) => {
+  const server = tls ? https.createServer(certificate(), listener) : http.createServer(listener)
+  server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) => {
     sockets.set(socket, ++opened)
     socket.on('error', () => {})
   })
@@ -148,7 +152,7 @@ export async function faultProxy(t: Pick<Test, 'teardown'>, options: ProxyOption
   const { port } = server.address() as { port: number }
   const of = (operation: string): RecordedRequest[] => seen.filter((request) => request.operation === operation)
   return {
-    url: `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`,
+    url: `${tls ? 'https' : 'http'}://127.0.0.1:${port}`,
     seen,
     connections: () => opened,
     of,

@@ -17,6 +17,7 @@ import {
 } from '@aws-sdk/client-s3'
 import { Client as Minio } from 'minio'
 import type { Test } from 'tap'
+import { ThreadedHandler } from '../../lib/threads/index.js'
 
 /** The endpoint of the S3 under test, which test/support/run.ts has found or started. */
 export const endpoint = new URL(required('S3_ENDPOINT'))
@@ -31,6 +32,13 @@ function required(name: string): string {
   return value
 }
 
+const clients = new Set<S3Client>()
+
+/** Closes the connections of all clients that the test file has made. They can still be used. */
+export function destroyClients(): void {
+  for (const client of clients) client.destroy()
+}
+
 /** An SDK client for the S3 under test, destroyed when the test ends. */
 export function s3Client(t: Test, config: S3ClientConfig = {}): S3Client {
   const client = new S3Client({
@@ -38,9 +46,21 @@ export function s3Client(t: Test, config: S3ClientConfig = {}): S3Client {
     region,
     forcePathStyle: true,
     ...config,
+    ...(process.env.TEST_THREADS === undefined ? {} : threadedHandler(config)),
   })
-  t.teardown(() => client.destroy())
+  clients.add(client)
+  t.teardown(() => {
+    clients.delete(client)
+    client.destroy()
+  })
   return client
+}
+
+/** With `TEST_THREADS=N` every client sends its requests from N threads. A test's own request handler is left as it is. */
+function threadedHandler({ requestHandler }: S3ClientConfig): S3ClientConfig {
+  if (requestHandler !== undefined && 'handle' in requestHandler) return { requestHandler }
+  const threads = Number(process.env.TEST_THREADS)
+  return { requestHandler: new ThreadedHandler({ threads, ...requestHandler }) }
 }
 
 const admin = new S3Client({

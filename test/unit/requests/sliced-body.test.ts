@@ -3,6 +3,7 @@ import { Writable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
+import { RateLimit } from '../../../lib/requests/rate-limit.js'
 import { FIRST_SLICE, SLICE, SlicedBody, SliceSize } from '../../../lib/requests/sliced-body.js'
 import { StallWatch } from '../../../lib/requests/stall-watch.js'
 import { bytes, KiB } from '../../support/bytes.js'
@@ -133,7 +134,11 @@ t.test('a released body reports no more bytes', async (t) => {
 })
 
 /** A body of 4 KiB of which two slices may be sent at once, and the third one must wait for minutes. */
-function heldBackBody(sliceSize = new SliceSize(1)): { body: SlicedBody; sliceSize: SliceSize; sent: number[] } {
+function heldBackBody(sliceSize = new SliceSize(new RateLimit(1))): {
+  body: SlicedBody
+  sliceSize: SliceSize
+  sent: number[]
+} {
   const sent: number[] = []
   return { body: new SlicedBody(bytes(4 * KiB), sliceSize, (bytes) => sent.push(bytes)), sliceSize, sent }
 }
@@ -149,7 +154,7 @@ const turn = (): Promise<void> => new Promise(setImmediate)
 
 t.test('with a rate limit a body is all its bytes, in slices of a 40th of a second at most', async (t) => {
   const data = bytes(40 * KiB)
-  const sliceSize = new SliceSize(80 * KiB)
+  const sliceSize = new SliceSize(new RateLimit(80 * KiB))
   const start = performance.now()
   const slices: Buffer[] = await new SlicedBody(data, sliceSize, () => {}).toArray()
   t.ok(performance.now() - start >= (1000 * 24) / 80, '16 KiB are a burst')
@@ -159,7 +164,7 @@ t.test('with a rate limit a body is all its bytes, in slices of a 40th of a seco
 })
 
 t.test('a high rate does not make slices larger than they are without a limit', async (t) => {
-  const sliceSize = new SliceSize(1024 * SLICE)
+  const sliceSize = new SliceSize(new RateLimit(1024 * SLICE))
   t.equal(sliceSize.first, FIRST_SLICE)
   t.strictSame(await slicesTaken(22 * FIRST_SLICE, sliceSize, 0), [FIRST_SLICE, 4 * FIRST_SLICE, SLICE, FIRST_SLICE])
 })
@@ -188,13 +193,13 @@ t.test('a body that is released, destroyed or broken off while it waits for its 
 })
 
 t.test('slices stay large, however long a body waits for its turn', async (t) => {
-  const sliceSize = new SliceSize(40 * SLICE)
+  const limit = new RateLimit(40 * SLICE)
+  const sliceSize = new SliceSize(limit)
   while (sliceSize.current < SLICE) sliceSize.sliceTaken(0)
-  const { rateLimit: limit } = sliceSize
   const sent: number[] = []
   const body = new SlicedBody(bytes(FIRST_SLICE + 2 * SLICE), sliceSize, (bytes) => {
     // Others ask for more than a second's bytes before the body joins the queue again.
-    if (sent.push(bytes) === 1) for (let n = 0; n < 7; n++) limit?.join({ bytes: limit.burst, onGranted: () => {} })
+    if (sent.push(bytes) === 1) for (let n = 0; n < 7; n++) limit.join({ bytes: limit.burst, onGranted: () => {} })
   })
   await body.toArray()
   t.strictSame(sent, [FIRST_SLICE, FIRST_SLICE + SLICE, FIRST_SLICE + 2 * SLICE])
@@ -230,7 +235,7 @@ t.test('a request whose socket takes no bytes stalls, also while the rate limit 
 })
 
 t.test('a request without a connection does not stall while the rate limit holds another one back', async (t) => {
-  const sliceSize = new SliceSize(1)
+  const sliceSize = new SliceSize(new RateLimit(1))
   const other = heldBackBody(sliceSize).body
   other.pipe(request({ socket: {} }))
   await turn()

@@ -1,0 +1,223 @@
+import { Readable } from 'node:stream'
+import { SHARED_BODY, type SharedBody } from '../requests/shared-body.js'
+import { type FromThread, type MessageBody, type RequestHead, type ToThread, toError } from './messages.js'
+
+/** The SDK's `HttpRequest`. */
+export type Request = RequestHead & { body?: unknown }
+
+/** The SDK's `HttpResponse`. */
+export interface Response {
+  statusCode: number
+  reason?: string | undefined
+  headers: Record<string, string>
+  body: Readable
+}
+
+/** An `AbortSignal`, or the SDK's own signal of old, which has no events. */
+export interface Signal {
+  readonly aborted: boolean
+  readonly reason?: unknown
+  onabort: unknown
+}
+
+/** The SDK's options of one request. */
+export interface HandleOptions {
+  abortSignal?: Signal | undefined
+  /** In ms. */
+  requestTimeout?: number | undefined
+}
+
+/** A message to the thread, without the request's `id`. */
+type Order<M = Exclude<ToThread, { do: 'configure' }>> = M extends unknown ? Omit<M, 'id'> : never
+
+/** Posts a message about this request. Whatever is in `transfer` is moved and not copied. */
+export type PostOrder = (order: Order, transfer?: ArrayBuffer[]) => void
+
+/** One request in the caller's thread: hands the body over, and passes on what the thread says of it. */
+export class Exchange {
+  /** Settles with the head of the answer. */
+  readonly response: Promise<{ response: Response }>
+  /** The bytes that are to be sent, as far as they are known. */
+  readonly bytes: number
+  readonly #post: PostOrder
+  readonly #onEnd: () => void
+  readonly #abortSignal: Signal | undefined
+  readonly #shared: SharedBody | undefined
+  /** The body, if it is a stream. */
+  #chunks: AsyncIterator<Uint8Array | string> | undefined
+  #answer: Answer | undefined
+  #hasEnded = false
+  #resolve!: (value: { response: Response }) => void
+  #reject!: (error: unknown) => void
+
+  constructor(request: Request, { abortSignal, requestTimeout }: HandleOptions, post: PostOrder, onEnd: () => void) {
+    this.#post = post
+    this.#onEnd = onEnd
+    this.#abortSignal = abortSignal
+    this.response = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    const { body } = request
+    this.#shared = isShared(body) ? body : undefined
+    this.bytes = byteLength(body, request.headers)
+    this.#listen()
+    const [messageBody, transfer] = this.#bodyFrom(body)
+    this.#post({ do: 'begin', head: headOf(request), body: messageBody, requestTimeout }, transfer)
+  }
+
+  receive(message: FromThread): void {
+    switch (message.is) {
+      case 'connected':
+        this.#shared?.connected()
+        break
+      case 'gave':
+        this.#shared?.gave(message.bytes)
+        break
+      case 'handed over':
+        this.#shared?.handedOver()
+        break
+      case 'asking':
+        this.#shared?.asksFor(message.bytes)
+        break
+      case 'pulling':
+        void this.#passChunkOn()
+        break
+      case 'answered':
+        this.#answered(message)
+        break
+      case 'chunk':
+        this.#answer?.push(message.chunk)
+        break
+      case 'ended':
+        this.#end()
+        this.#answer?.complete(message.trailers)
+        break
+      case 'failed':
+        this.fail(toError(message.error))
+    }
+  }
+
+  /** Ends the request with an error. */
+  fail(error: Error): void {
+    if (this.#hasEnded) return
+    this.#end()
+    this.#reject(this.#abortSignal?.aborted === true ? abortError(this.#abortSignal) : error)
+    this.#answer?.destroy(error)
+  }
+
+  #listen(): void {
+    const signal = this.#abortSignal
+    if (signal instanceof EventTarget) signal.addEventListener('abort', this.#cancel)
+    else if (signal !== undefined) signal.onabort = this.#cancel
+  }
+
+  readonly #cancel = (): void => {
+    if (!this.#hasEnded) this.#post({ do: 'cancel' })
+  }
+
+  #answered({ statusCode, reason, headers, isAll }: Extract<FromThread, { is: 'answered' }>): void {
+    this.#answer = new Answer(() => this.#post({ do: 'read' }), this.#cancel)
+    if (isAll) {
+      this.#end()
+      this.#answer.complete({})
+    }
+    this.#resolve({ response: { statusCode, reason, headers, body: this.#answer } })
+  }
+
+  #end(): void {
+    this.#hasEnded = true
+    if (this.#abortSignal instanceof EventTarget) this.#abortSignal.removeEventListener('abort', this.#cancel)
+    this.#onEnd()
+  }
+
+  #bodyFrom(body: unknown): [MessageBody, ArrayBuffer[]] {
+    if (this.#shared !== undefined) {
+      const { rateLimit, state } = this.#shared.sliceSize
+      const bytes = this.#shared.begin({ grant: () => this.#post({ do: 'grant' }), cancel: this.#cancel })
+      return [{ shared: { bytes, sliceState: state, maxSlice: rateLimit?.maxSlice } }, []]
+    }
+    if (body instanceof Readable) {
+      // The caller's stream stays open if the request ends before it, as with the SDK's own handler.
+      this.#chunks = body.iterator({ destroyOnReturn: false })
+      return [{ chunks: true }, []]
+    }
+    if (typeof body === 'string' || body === undefined || body === null) return [{ all: body ?? undefined }, []]
+    const all = new Uint8Array(ArrayBuffer.isView(body) ? viewOf(body) : Buffer.from(body as ArrayBuffer))
+    return [{ all }, [all.buffer]]
+  }
+
+  async #passChunkOn(): Promise<void> {
+    try {
+      const { value } = (await this.#chunks?.next()) ?? {}
+      if (!this.#hasEnded)
+        this.#post({ do: 'chunk', chunk: typeof value === 'string' ? value : value && copyOf(value) })
+    } catch (error) {
+      this.#cancel()
+      this.fail(error as Error)
+    }
+  }
+}
+
+/** The body of an answer. Its chunks are asked for one at a time. */
+class Answer extends Readable {
+  readonly #readOn: () => void
+  readonly #cancel: () => void
+  #isComplete = false
+  /** As of `http.IncomingMessage`. */
+  trailers: Record<string, string | undefined> = {}
+
+  constructor(readOn: () => void, cancel: () => void) {
+    super({ highWaterMark: 0 })
+    this.#readOn = readOn
+    this.#cancel = cancel
+  }
+
+  override _read(): void {
+    if (!this.#isComplete) this.#readOn()
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#cancel()
+    callback(error)
+  }
+
+  complete(trailers: Record<string, string | undefined>): void {
+    this.#isComplete = true
+    this.trailers = trailers
+    this.push(null)
+  }
+}
+
+function isShared(body: unknown): body is SharedBody {
+  return typeof body === 'object' && body !== null && SHARED_BODY in body
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength)
+}
+
+/** A copy that is no larger than the chunk. A message would otherwise carry the whole memory the chunk is a part of. */
+function copyOf(chunk: Uint8Array): Uint8Array {
+  return new Uint8Array(chunk)
+}
+
+function byteLength(body: unknown, headers: Record<string, string>): number {
+  const length = ArrayBuffer.isView(body) ? body.byteLength : Number(headers['content-length'])
+  return Number.isFinite(length) ? length : 0
+}
+
+function headOf(request: Request): RequestHead {
+  const { method, protocol, hostname, port, path, query, fragment, username, password, headers } = request
+  return { method, protocol, hostname, port, path, query, fragment, username, password, headers: { ...headers } }
+}
+
+/** The SDK's own: `name` is AbortError, and the cause is the reason of the signal, if that is an error. */
+export function abortError({ reason }: Signal): Error {
+  const error =
+    reason instanceof Error
+      ? new Error('Request aborted', { cause: reason })
+      : new Error(String(reason ?? 'Request aborted'))
+  error.name = 'AbortError'
+  return error
+}

@@ -1,0 +1,2 @@
+export type { ThreadedHandlerOptions } from './options.js'
+export { ThreadedHandler } from './threaded-handler.js'

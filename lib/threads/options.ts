@@ -1,0 +1,103 @@
+import type { AgentOptions as HttpAgentOptions } from 'node:http'
+import type { AgentOptions as HttpsAgentOptions } from 'node:https'
+import { describeType, invalidOption } from '../errors/invalid-option.js'
+
+/**
+ * The options of a `ThreadedHandler`. Beside `threads` and `worker` they are those of the SDK's own request handler, with
+ * the same meaning, but agents are given by their options: an Agent cannot be handed to a thread.
+ * https://github.com/aws/aws-sdk-js-v3/blob/main/supplemental-docs/CLIENTS.md#request-handler-requesthandler
+ */
+export interface ThreadedHandlerOptions {
+  /**
+   * How many worker threads send the requests. Each one has its own connections. A thread starts with the first request
+   * that it gets, and ends after a minute without one.
+   * @default 1
+   */
+  threads?: number | undefined
+  /**
+   * The program of the threads. Only a bundle needs this option: the URL of the file that was bundled from
+   * `s3-writable/threads/worker`.
+   * @default the file beside this module
+   */
+  worker?: URL | undefined
+  /** In ms: how long it may take to connect. @default no limit */
+  connectionTimeout?: number | undefined
+  /** In ms: how long a request and the head of its answer may take. Beyond it there is a warning. @default no limit */
+  requestTimeout?: number | undefined
+  /** Whether a request that takes longer than `requestTimeout` fails with a TimeoutError. @default false */
+  throwOnRequestTimeout?: boolean | undefined
+  /** In ms: how long a connection may stand still during a request. @default no limit */
+  socketTimeout?: number | undefined
+  /** In ms: after how long there is a warning that all connections are in use. @default 3000 */
+  socketAcquisitionWarningTimeout?: number | undefined
+  /** For `http:`. `maxSockets` is for all threads together, and 50 by default. `keepAlive` is true by default. */
+  httpAgent?: HttpAgentOptions | undefined
+  /**
+   * For `https:`, as `httpAgent`; and how certificates are verified: `ca`, `cert`, `key`, `servername`,
+   * `rejectUnauthorized` and whatever else can be cloned.
+   * https://nodejs.org/api/tls.html#tlsconnectoptions-callback
+   */
+  httpsAgent?: HttpsAgentOptions | undefined
+  /** Gets the warnings. @default console */
+  logger?: { warn?: (...texts: unknown[]) => void } | undefined
+}
+
+const TIMES = ['connectionTimeout', 'requestTimeout', 'socketTimeout', 'socketAcquisitionWarningTimeout'] as const
+const NAMES = new Set(['threads', 'worker', 'throwOnRequestTimeout', 'httpAgent', 'httpsAgent', 'logger', ...TIMES])
+/** The SDK's own default. */
+export const MAX_SOCKETS = 50
+/** More threads than any machine has cores would be a mistake. */
+const MAX_THREADS = 64
+
+/** @throws TypeError or RangeError, with Node's `code`, if an option is wrong. */
+export function checkOptions(options: ThreadedHandlerOptions): void {
+  if (typeof options !== 'object' || options === null) {
+    throw invalidOption('ERR_INVALID_ARG_TYPE', 'options', 'an object', options)
+  }
+  for (const [name, value] of Object.entries(options)) {
+    if (NAMES.has(name)) continue
+    const names = [...NAMES].sort().join(', ')
+    throw invalidOption('ERR_INVALID_ARG_VALUE', name, `left out: the options are ${names}`, value, describeType(value))
+  }
+  const { threads = 1, worker, httpAgent, httpsAgent } = options
+  checkInteger('threads', threads, 1, MAX_THREADS)
+  for (const name of TIMES) if (options[name] !== undefined) checkInteger(name, options[name], 0, 2 ** 31 - 1)
+  if (worker !== undefined && !(worker instanceof URL)) {
+    throw invalidOption('ERR_INVALID_ARG_TYPE', 'worker', 'a URL', worker)
+  }
+  for (const [name, agent] of Object.entries({ httpAgent, httpsAgent })) checkAgent(name, agent, threads)
+}
+
+function checkInteger(name: string, value: unknown, min: number, max: number): void {
+  const expected = `an integer from ${min} to ${max}`
+  if (typeof value !== 'number') throw invalidOption('ERR_INVALID_ARG_TYPE', name, expected, value)
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw invalidOption('ERR_OUT_OF_RANGE', name, expected, value)
+  }
+}
+
+/** Agents may hold private keys, so no value is shown. */
+function checkAgent(name: string, agent: HttpsAgentOptions | undefined, threads: number): void {
+  if (agent === undefined) return
+  if (typeof agent !== 'object' || agent === null || 'destroy' in agent) {
+    const expected = 'an object of options, because an Agent cannot be handed to a thread'
+    throw invalidOption('ERR_INVALID_ARG_TYPE', name, expected, agent, describeType(agent))
+  }
+  for (const [option, value] of Object.entries(agent)) {
+    try {
+      structuredClone(value)
+    } catch {
+      const expected = 'a value that can be cloned, because it is handed to a thread'
+      throw invalidOption('ERR_INVALID_ARG_VALUE', `${name}.${option}`, expected, value, describeType(value))
+    }
+  }
+  const { maxSockets = MAX_SOCKETS } = agent
+  if (maxSockets < threads) {
+    throw invalidOption(
+      'ERR_OUT_OF_RANGE',
+      `${name}.maxSockets`,
+      `at least the number of threads, ${threads}`,
+      maxSockets,
+    )
+  }
+}

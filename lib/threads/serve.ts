@@ -1,0 +1,50 @@
+import { createSecureContext } from 'node:tls'
+import { inspect } from 'node:util'
+import type { MessagePort } from 'node:worker_threads'
+import { NodeHttpHandler, type NodeHttpHandlerOptions } from '@smithy/node-http-handler'
+import type { FromThread, ToThread } from './messages.js'
+import { Outgoing } from './outgoing.js'
+
+/** Sends the requests that arrive at the port. `options` are those of the SDK's own request handler. */
+export function serve(port: MessagePort, options: NodeHttpHandlerOptions): void {
+  const requests = new Map<number, Outgoing>()
+  const post = (message: FromThread, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer)
+  const warn = (...texts: unknown[]): void =>
+    post({
+      id: 0,
+      is: 'warning',
+      text: texts.map((text) => (typeof text === 'string' ? text : inspect(text))).join(' '),
+    })
+  const logger = { trace: () => {}, debug: () => {}, info: () => {}, warn, error: warn }
+  const handler = new NodeHttpHandler({ ...withSecureContext(options), logger })
+
+  port.on('message', (message: ToThread) => {
+    if (message.do === 'configure') {
+      handler.updateHttpClientConfig(message.key as never, message.value as never)
+      return
+    }
+    const { id } = message
+    if (message.do !== 'begin') {
+      // A request that has ended meanwhile is not in the map.
+      requests.get(id)?.receive(message)
+      return
+    }
+    const outgoing = new Outgoing(
+      handler,
+      message,
+      (news, transfer) => post({ ...news, id } as FromThread, transfer),
+      () => requests.delete(id),
+    )
+    requests.set(id, outgoing)
+  })
+}
+
+/** Certificates are parsed once here. As options of the agent, Node would parse them for every connection. */
+function withSecureContext(options: NodeHttpHandlerOptions): NodeHttpHandlerOptions {
+  const { httpsAgent } = options
+  if (httpsAgent === undefined) return options
+  return {
+    ...options,
+    httpsAgent: { ...httpsAgent, secureContext: createSecureContext(httpsAgent as object) } as never,
+  }
+}

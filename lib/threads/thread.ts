@@ -1,0 +1,113 @@
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import type { NodeHttpHandlerOptions } from '@smithy/node-http-handler'
+import { Exchange, type HandleOptions, type Request, type Response } from './exchange.js'
+import type { FromThread, ToThread } from './messages.js'
+
+/** How long a thread is kept without a request, in ms. It keeps its connections that long, if the server does. */
+const IDLE_LIMIT = 60_000
+
+/** What a thread reports to the request handler. */
+export interface ThreadListener {
+  /** Called when the thread ends: it takes no more requests. May be called more than once. */
+  onEnd: () => void
+  onWarning: (text: string) => void
+}
+
+/** One worker thread, with the requests that it is sending. */
+export class Thread {
+  readonly #worker: Worker
+  readonly #listener: ThreadListener
+  readonly #exchanges = new Map<number, Exchange>()
+  #lastId = 0
+  #idleTimer: NodeJS.Timeout | undefined
+  /** Why the thread has ended, if an exception ended it. */
+  #cause: unknown
+  #isDestroyed = false
+
+  /** `file` is the program of the thread. `options` are those of the SDK's own request handler. */
+  constructor(file: URL, options: NodeHttpHandlerOptions, listener: ThreadListener) {
+    this.#listener = listener
+    this.#worker = startWorker(file, options)
+    this.#worker
+      .on('message', (message: FromThread) => this.#receive(message))
+      .on('error', (error) => {
+        this.#cause = error
+      })
+      .on('exit', (exitCode) => this.#onExit(exitCode))
+      .unref()
+  }
+
+  /** The bytes of the bodies that are being sent, and the number of requests: what a new request would wait for. */
+  get load(): [bytes: number, requests: number] {
+    let bytes = 0
+    for (const exchange of this.#exchanges.values()) bytes += exchange.bytes
+    return [bytes, this.#exchanges.size]
+  }
+
+  send(request: Request, options: HandleOptions): Promise<{ response: Response }> {
+    const id = ++this.#lastId
+    const post = (order: object, transfer: ArrayBuffer[] = []): void =>
+      this.#worker.postMessage({ ...order, id } as ToThread, transfer)
+    const exchange = new Exchange(request, options, post, () => this.#ended(id))
+    // The process must not end while a request is being sent.
+    if (this.#exchanges.size === 0) this.#worker.ref()
+    clearTimeout(this.#idleTimer)
+    this.#exchanges.set(id, exchange)
+    return exchange.response
+  }
+
+  configure(key: string, value: unknown): void {
+    this.#worker.postMessage({ do: 'configure', key, value } satisfies ToThread)
+  }
+
+  /** Ends the thread, and its requests with an error. */
+  destroy(): void {
+    this.#isDestroyed = true
+    this.#listener.onEnd()
+    void this.#worker.terminate()
+  }
+
+  #receive(message: FromThread): void {
+    if (message.is === 'warning') this.#listener.onWarning(message.text)
+    else this.#exchanges.get(message.id)?.receive(message)
+  }
+
+  #ended(id: number): void {
+    this.#exchanges.delete(id)
+    if (this.#exchanges.size > 0) return
+    this.#worker.unref()
+    // An idle thread holds on to the shared memory that it has seen.
+    this.#idleTimer = setTimeout(() => this.destroy(), IDLE_LIMIT).unref()
+  }
+
+  #onExit(exitCode: number): void {
+    clearTimeout(this.#idleTimer)
+    this.#listener.onEnd()
+    for (const exchange of [...this.#exchanges.values()]) exchange.fail(this.#error(exitCode))
+  }
+
+  #error(exitCode: number): Error {
+    if (this.#isDestroyed) return new Error('the request handler was destroyed')
+    const { message } = Object(this.#cause) as { message?: string }
+    const error = new Error(
+      `the thread that sent the request ended: ${message ?? `exit code ${exitCode}`}`,
+      this.#cause === undefined ? {} : { cause: this.#cause },
+    )
+    // The SDK sends the request again then, as after a broken connection.
+    return Object.assign(error, { name: 'ThreadEnded', $retryable: { throttling: false } })
+  }
+}
+
+function startWorker(file: URL, options: NodeHttpHandlerOptions): Worker {
+  if (!existsSync(file)) {
+    throw new Error(
+      `${fileURLToPath(file)}, the program of the thread, does not exist. A bundle needs a copy of it, bundled too from s3-writable/threads/worker, and its URL as the option \`worker\` of ThreadedHandler`,
+    )
+  }
+  // The process's own arguments, such as --import or --input-type, are not meant for this thread. TypeScript, in the tests
+  // of this module, needs its loader.
+  const execArgv = file.pathname.endsWith('.ts') ? process.execArgv : []
+  return new Worker(file, { workerData: options, execArgv, name: 's3-writable' })
+}

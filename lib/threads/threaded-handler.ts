@@ -1,0 +1,100 @@
+import type { NodeHttpHandlerOptions } from '@smithy/node-http-handler'
+import { SHARED_MEMORY } from '../requests/shared-body.js'
+import { abortError, type HandleOptions, type Request, type Response } from './exchange.js'
+import { checkOptions, MAX_SOCKETS, type ThreadedHandlerOptions } from './options.js'
+import { SharedMemory } from './shared-memory.js'
+import { Thread } from './thread.js'
+
+/**
+ * A request handler for the clients of the AWS SDK whose connections live in worker threads: TLS, HTTP and the sockets cost
+ * the thread of the caller nothing. It sends the requests of any command of any client. A stream of this module whose
+ * client has it fills its parts in memory that the threads share.
+ *
+ * ```js
+ * const client = new S3Client({ requestHandler: new ThreadedHandler() })
+ * ```
+ *
+ * https://github.com/aws/aws-sdk-js-v3/blob/main/supplemental-docs/CLIENTS.md#request-handler-requesthandler
+ */
+export class ThreadedHandler {
+  /** As of the SDK's own request handlers. */
+  readonly metadata = { handlerProtocol: 'http/1.1' }
+  readonly [SHARED_MEMORY] = new SharedMemory()
+  readonly #options: ThreadedHandlerOptions
+  readonly #file: URL
+  readonly #threads: (Thread | undefined)[]
+
+  /** @throws TypeError or RangeError, with Node's `code`, if an option is wrong. */
+  constructor(options: ThreadedHandlerOptions = {}) {
+    checkOptions(options)
+    this.#options = { ...options }
+    this.#file = options.worker ?? new URL(import.meta.url.endsWith('.ts') ? 'worker.ts' : 'worker.js', import.meta.url)
+    this.#threads = Array.from({ length: options.threads ?? 1 })
+  }
+
+  /** Sends a request. To be called by the SDK. */
+  async handle(request: object, options: HandleOptions = {}): Promise<{ response: Response }> {
+    const { abortSignal } = options
+    if (abortSignal?.aborted === true) throw abortError(abortSignal)
+    return await this.#leastLoaded().send(request as Request, options)
+  }
+
+  /** Ends all threads, their connections and their requests. A later request starts a thread again. */
+  destroy(): void {
+    for (const thread of this.#threads) thread?.destroy()
+    this[SHARED_MEMORY].clear()
+  }
+
+  /** To be called by the SDK, which passes its default settings on. */
+  updateHttpClientConfig(key: string, value: unknown): void {
+    Object.assign(this.#options, { [key]: value })
+    if (key !== 'logger') for (const thread of this.#threads) thread?.configure(key, value)
+  }
+
+  /** The settings, as of the SDK's own request handlers. */
+  httpHandlerConfigs(): ThreadedHandlerOptions {
+    const { httpAgent, httpsAgent } = this.#options
+    return {
+      ...this.#options,
+      httpAgent: { maxSockets: MAX_SOCKETS, ...httpAgent },
+      httpsAgent: { maxSockets: MAX_SOCKETS, ...httpsAgent },
+    }
+  }
+
+  /** The thread with the fewest bytes to send, and of several such threads the one with the fewest requests. */
+  #leastLoaded(): Thread {
+    const loads = this.#threads.map((thread) => thread?.load ?? [0, 0])
+    const [least] = [...loads.keys()].sort((a, b) => compare(loads[a] as Load, loads[b] as Load))
+    const index = least as number
+    this.#threads[index] ??= this.#start(index)
+    return this.#threads[index]
+  }
+
+  #start(index: number): Thread {
+    const thread = new Thread(this.#file, this.#optionsOf(index), {
+      onEnd: () => {
+        if (this.#threads[index] === thread) this.#threads[index] = undefined
+      },
+      onWarning: (text) => (this.#options.logger ?? console).warn?.(text),
+    })
+    return thread
+  }
+
+  /** The options of one thread: its share of the connections, and what can be handed to it. */
+  #optionsOf(index: number): NodeHttpHandlerOptions {
+    const { threads = 1, worker: _, logger: __, httpAgent, httpsAgent, ...others } = this.#options
+    const share = ({ maxSockets = MAX_SOCKETS } = {}): number =>
+      Math.floor(maxSockets / threads) + (index < maxSockets % threads ? 1 : 0)
+    return {
+      ...others,
+      httpAgent: { ...httpAgent, maxSockets: share(httpAgent) },
+      httpsAgent: { ...httpsAgent, maxSockets: share(httpsAgent) },
+    } as NodeHttpHandlerOptions
+  }
+}
+
+type Load = [bytes: number, requests: number]
+
+function compare([bytes, requests]: Load, [otherBytes, otherRequests]: Load): number {
+  return bytes - otherBytes || requests - otherRequests
+}
