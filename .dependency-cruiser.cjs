@@ -1,6 +1,6 @@
 /**
  * The direction of imports within lib: a file imports only from rooms above its own in this list, and from its own room.
- * The command is not in the list: it imports lib/index.ts only. https://github.com/sverweij/dependency-cruiser
+ * The command is not in the list: it imports only what the package exports. https://github.com/sverweij/dependency-cruiser
  */
 const ROOMS = [
   'lib/errors/',
@@ -25,10 +25,10 @@ module.exports = {
       to: { path: '^lib/', pathNot: ROOMS.slice(0, index + 1).map((above) => `^${above}`) },
     })),
     {
-      name: 'lib/cli imports nothing of lib but lib/index.ts',
+      name: 'lib/cli imports nothing of lib but what the package exports',
       severity: 'error',
       from: { path: '^lib/cli/' },
-      to: { path: '^lib/', pathNot: '^lib/(cli/|index[.]ts$)' },
+      to: { path: '^lib/', pathNot: '^lib/(cli/|index[.]ts$|threads/index[.]ts$)' },
     },
     {
       name: 'a new file of lib has a room in the list',

@@ -59,6 +59,9 @@ Exit codes:
 If an upload ends with 141 or 74, the object was published.
 `
 
+const THREADS_HELP =
+  'threads that send the parts, besides the one that reads; 0: none (default: 1 on two cores or more, else 0)'
+
 /**
  * The command line: its options, its help, and what each command runs. What needs the SDK is imported when it runs,
  * because the SDK takes nearly all the time that `--help` and a wrong option would take.
@@ -185,6 +188,7 @@ function addUploadOptions(command: Command): Command {
     .option('--part-size <size>', 'size of a part, 5MiB to 5GiB (default: 8MiB)', parseSize)
     .option('--concurrency <n>', 'number of parts to send at the same time (default: auto, 4 to 16)', parseConcurrency)
     .option('--max-memory <size>', 'memory for the parts, such as 256MiB; chooses the largest concurrency', parseSize)
+    .option('--threads <n>', THREADS_HELP, parseWholeNumber)
     .option('--limit-rate <size>', 'bytes a second for the upload, such as 20MiB (default: no limit)', parseRate)
     .option('--expected-size <size>', 'approximate size of the input; raises the part size if necessary', parseSize)
     .option('--content-length <size>', 'exact size of the input; any other size fails the upload', parseSize)

@@ -8,6 +8,7 @@ const FLAGS: Record<string, string> = {
   'resume.UploadId': '--upload-id',
   'resume.offset': 'The size of the stored parts',
   concurrency: '--concurrency',
+  threads: '--threads',
   'concurrency.max': '--max-memory divided by the size of a part',
   equalParts: '--equal-parts',
   expectedSize: '--expected-size',

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { finished, pipeline } from 'node:stream/promises'
 import {
   type Concurrency,
@@ -43,7 +44,7 @@ async function upload(to: Address, words: string[], options: UploadCommandOption
   if (options.resume) refuseCreateOnlyOptions(options)
   // Before any request is sent: an option that is wrong must be the first to fail.
   const concurrency = concurrencyWithin(options)
-  const client = await makeClient(options)
+  const client = await makeClient({ threads: availableParallelism() > 1 ? 1 : 0, ...options })
   const input = command === undefined ? findInputFile() : undefined
   const onResumeError = (error: unknown): never => {
     const hint = (producer: string[]): string => resumeHint(to, error, options, producer)

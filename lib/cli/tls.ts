@@ -1,7 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { AgentOptions } from 'node:https'
-import { createSecureContext } from 'node:tls'
 import { Failure } from './failure.js'
 import { configPath, environment, type Profile } from './profile.js'
 
@@ -29,8 +28,7 @@ export function tlsSettings({ caBundle, verifySsl }: TlsOptions, { settings }: P
   ]
   const [source, path] = sources.find(([, path]) => path !== undefined) ?? []
   if (source === undefined || path === undefined) return undefined
-  // With the option `ca`, Node would parse the bundle for every connection: 35 ms for that of a Linux distribution.
-  return { secureContext: createSecureContext({ ca: [readBundle(path, source), ...extraCertificates()] }) }
+  return { ca: [readBundle(path, source), ...extraCertificates()] }
 }
 
 /** Node ignores whatever is not a certificate, and every server would then be refused without a reason. */

@@ -56,11 +56,14 @@ export function s3Client(t: Test, config: S3ClientConfig = {}): S3Client {
   return client
 }
 
+/** The compiled program of the threads: the TypeScript source would load the compiler in each of them. */
+const BUILT_WORKER = new URL('../../dist/threads/worker.js', import.meta.url)
+
 /** With `TEST_THREADS=N` every client sends its requests from N threads. A test's own request handler is left as it is. */
 function threadedHandler({ requestHandler }: S3ClientConfig): S3ClientConfig {
   if (requestHandler !== undefined && 'handle' in requestHandler) return { requestHandler }
   const threads = Number(process.env.TEST_THREADS)
-  return { requestHandler: new ThreadedHandler({ threads, ...requestHandler }) }
+  return { requestHandler: new ThreadedHandler({ threads, worker: BUILT_WORKER, ...requestHandler }) }
 }
 
 const admin = new S3Client({
