@@ -28,7 +28,7 @@ export interface HandleOptions {
 }
 
 /** A message to the thread, without the request's `id`. */
-type Order<M = Exclude<ToThread, { do: 'configure' }>> = M extends unknown ? Omit<M, 'id'> : never
+type Order<M = Exclude<ToThread, { do: 'configure' | 'forget' }>> = M extends unknown ? Omit<M, 'id'> : never
 
 /** Posts a message about this request. Whatever is in `transfer` is moved and not copied. */
 export type PostOrder = (order: Order, transfer?: ArrayBuffer[]) => void

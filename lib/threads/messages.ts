@@ -37,6 +37,8 @@ export type ToThread =
   | { do: 'grant'; id: number }
   /** Send the next chunk of the answer. */
   | { do: 'read'; id: number }
+  /** So many bytes of shared memory will not be used again. */
+  | { do: 'forget'; bytes: number }
   /** A setting of the request handler has changed. */
   | { do: 'configure'; key: string; value: unknown }
 

@@ -33,7 +33,7 @@ export class Outgoing {
     void this.#send(handler, begin)
   }
 
-  receive(message: Exclude<ToThread, { do: 'begin' | 'configure' }>): void {
+  receive(message: Exclude<ToThread, { do: 'begin' | 'configure' | 'forget' }>): void {
     if (message.do === 'cancel') this.#canceller.abort()
     else if (message.do === 'chunk') this.#chunks?.push(message.chunk ?? null)
     else if (message.do === 'grant') this.#rate.grant()

@@ -5,6 +5,7 @@ import type { MessagePort } from 'node:worker_threads'
 import { NodeHttpHandler, type NodeHttpHandlerOptions } from '@smithy/node-http-handler'
 import type { FromThread, ToThread } from './messages.js'
 import { Outgoing } from './outgoing.js'
+import { announceGarbage } from './shared-memory.js'
 
 /** Sends the requests that arrive at the port. `options` are those of the SDK's own request handler. */
 export function serve(port: MessagePort, options: NodeHttpHandlerOptions): void {
@@ -22,6 +23,10 @@ export function serve(port: MessagePort, options: NodeHttpHandlerOptions): void 
   port.on('message', (message: ToThread) => {
     if (message.do === 'configure') {
       handler.updateHttpClientConfig(message.key as never, message.value as never)
+      return
+    }
+    if (message.do === 'forget') {
+      announceGarbage(message.bytes)
       return
     }
     const { id } = message

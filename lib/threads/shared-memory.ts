@@ -2,25 +2,43 @@ import type { PartMemory } from '../parts/pool.js'
 
 /** Up to this size, in bytes, a buffer is not shared: to copy it costs less than to find it in shared memory. */
 const MIN_SHARED = 64 * 1024
+/**
+ * Tells the garbage collector of `size` bytes of shared memory that nobody needs any more. It does not count shared
+ * memory: it would not run for it, however much there is. A buffer that is not shared is counted, and costs nothing,
+ * because the operating system provides no memory for it before it is written to.
+ */
+export function announceGarbage(size: number): void {
+  new ArrayBuffer(size)
+}
+
 /** How long a shared buffer is kept without being used, in ms. */
 const IDLE_LIMIT = 60_000
 
 /**
- * Buffers in memory that threads share. They are kept and used again by the next stream, because the garbage collector
- * does not count shared memory: it would not run for it, however much there is. Buffers that were not used for a minute
- * are dropped.
+ * Buffers in memory that threads share. They are kept for a minute, and used again by the next stream whose parts have
+ * their size: an upload that ends frees them at once, and another one often begins then.
  */
 export class SharedMemory implements PartMemory {
   /** The one that was used last is at the end. */
   readonly #idle = new Map<Buffer, number>()
   #timer: NodeJS.Timeout | undefined
+  readonly #onDropped: (bytes: number) => void
+
+  /** `onDropped` is called when so many bytes will not be used again. */
+  constructor(onDropped: (bytes: number) => void) {
+    this.#onDropped = onDropped
+  }
 
   allocate(size: number): Buffer {
     if (size < MIN_SHARED) return Buffer.allocUnsafeSlow(size)
     const idle = [...this.#idle.keys()].findLast(({ length }) => length === size)
-    if (idle === undefined) return Buffer.from(new SharedArrayBuffer(size))
-    this.#idle.delete(idle)
-    return idle
+    if (idle !== undefined) {
+      this.#idle.delete(idle)
+      return idle
+    }
+    // Those of other sizes would be held beside it.
+    this.clear()
+    return Buffer.from(new SharedArrayBuffer(size))
   }
 
   free(buffer: Buffer): void {
@@ -31,7 +49,7 @@ export class SharedMemory implements PartMemory {
 
   /** Drops all buffers that are not in use. */
   clear(): void {
-    this.#idle.clear()
+    this.#dropOlderThan(Number.POSITIVE_INFINITY)
     clearTimeout(this.#timer)
     this.#timer = undefined
   }
@@ -39,13 +57,24 @@ export class SharedMemory implements PartMemory {
   #watch(): void {
     const [since] = this.#idle.values()
     if (since === undefined || this.#timer !== undefined) return
-    this.#timer = setTimeout(() => this.#drop(), since + IDLE_LIMIT - performance.now()).unref()
+    const onTime = (): void => {
+      this.#timer = undefined
+      this.#dropOlderThan(performance.now() - IDLE_LIMIT)
+      this.#watch()
+    }
+    this.#timer = setTimeout(onTime, since + IDLE_LIMIT - performance.now()).unref()
   }
 
-  #drop(): void {
-    this.#timer = undefined
-    const old = performance.now() - IDLE_LIMIT
-    for (const [buffer, since] of this.#idle) if (since <= old) this.#idle.delete(buffer)
-    this.#watch()
+  /** Drops the buffers that were used last at this time, in `performance.now()`'s milliseconds, or before. */
+  #dropOlderThan(time: number): void {
+    let bytes = 0
+    for (const [buffer, since] of this.#idle) {
+      if (since > time) break
+      this.#idle.delete(buffer)
+      bytes += buffer.length
+    }
+    if (bytes === 0) return
+    announceGarbage(bytes)
+    this.#onDropped(bytes)
   }
 }

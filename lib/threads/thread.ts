@@ -62,6 +62,11 @@ export class Thread {
     this.#worker.postMessage({ do: 'configure', key, value } satisfies ToThread)
   }
 
+  /** To be called when so many bytes of shared memory will not be used again. */
+  forget(bytes: number): void {
+    this.#worker.postMessage({ do: 'forget', bytes } satisfies ToThread)
+  }
+
   /** Ends the thread, and its requests with an error. */
   destroy(): void {
     this.#isDestroyed = true

@@ -19,7 +19,9 @@ import { Thread } from './thread.js'
 export class ThreadedHandler {
   /** As of the SDK's own request handlers. */
   readonly metadata = { handlerProtocol: 'http/1.1' }
-  readonly [SHARED_MEMORY] = new SharedMemory()
+  readonly [SHARED_MEMORY] = new SharedMemory((bytes) => {
+    for (const thread of this.#threads) thread?.forget(bytes)
+  })
   readonly #options: ThreadedHandlerOptions
   readonly #file: URL
   readonly #threads: (Thread | undefined)[]

@@ -134,5 +134,6 @@ t.test('if no more parts are allowed, the stream fails, and its error keeps no p
   const upload = s3Writable({ client, Bucket, Key: 'k', partSize: P, maxParts: 1 })
   const error = await failureOf(pipeline(zeros(2 * P), upload))
   t.match(error, { code: 'ERR_S3_TOO_MANY_PARTS' })
+  client.destroy()
   t.ok((await heldBytesSince(before, P)) < P)
 })

@@ -2,6 +2,7 @@ import { cpus } from 'node:os'
 import { S3Client } from '@aws-sdk/client-s3'
 import { faultProxy } from '../support/fault-proxy.js'
 import { makeBucket, region } from '../support/store.js'
+import { withThreads } from '../support/threads.js'
 import { planOf } from './plan.js'
 import { faults, type Ground, keyOf, runPlan } from './run.js'
 
@@ -45,7 +46,7 @@ export async function ground(teardown: (end: () => unknown) => void): Promise<Gr
   const proxy = await faultProxy(t, { fault: (seen) => faults.get(keyOf(seen))?.(seen) })
   const Bucket = await makeBucket(t)
   const clients = [1, 2, 3].map(
-    (maxAttempts) => new S3Client({ endpoint: proxy.url, region, forcePathStyle: true, maxAttempts }),
+    (maxAttempts) => new S3Client(withThreads({ endpoint: proxy.url, region, forcePathStyle: true, maxAttempts })),
   )
   teardown(() => clients.map((client) => client.destroy()))
   return { proxy, Bucket, client: (maxAttempts) => clients[maxAttempts - 1] as S3Client }

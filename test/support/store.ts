@@ -17,7 +17,7 @@ import {
 } from '@aws-sdk/client-s3'
 import { Client as Minio } from 'minio'
 import type { Test } from 'tap'
-import { ThreadedHandler } from '../../lib/threads/index.js'
+import { withThreads } from './threads.js'
 
 /** The endpoint of the S3 under test, which test/support/run.ts has found or started. */
 export const endpoint = new URL(required('S3_ENDPOINT'))
@@ -41,29 +41,13 @@ export function destroyClients(): void {
 
 /** An SDK client for the S3 under test, destroyed when the test ends. */
 export function s3Client(t: Test, config: S3ClientConfig = {}): S3Client {
-  const client = new S3Client({
-    endpoint: endpoint.href,
-    region,
-    forcePathStyle: true,
-    ...config,
-    ...(process.env.TEST_THREADS === undefined ? {} : threadedHandler(config)),
-  })
+  const client = new S3Client(withThreads({ endpoint: endpoint.href, region, forcePathStyle: true, ...config }))
   clients.add(client)
   t.teardown(() => {
     clients.delete(client)
     client.destroy()
   })
   return client
-}
-
-/** The compiled program of the threads: the TypeScript source would load the compiler in each of them. */
-const BUILT_WORKER = new URL('../../dist/threads/worker.js', import.meta.url)
-
-/** With `TEST_THREADS=N` every client sends its requests from N threads. A test's own request handler is left as it is. */
-function threadedHandler({ requestHandler }: S3ClientConfig): S3ClientConfig {
-  if (requestHandler !== undefined && 'handle' in requestHandler) return { requestHandler }
-  const threads = Number(process.env.TEST_THREADS)
-  return { requestHandler: new ThreadedHandler({ threads, worker: BUILT_WORKER, ...requestHandler }) }
 }
 
 const admin = new S3Client({

@@ -8,6 +8,7 @@ import { pipeline } from 'node:stream/promises'
 import { S3Client } from '@aws-sdk/client-s3'
 import { type S3Writable, type S3WritableOptions, s3Writable } from 's3-writable'
 import { bytes, MiB, P } from '../bytes.js'
+import { withThreads } from '../threads.js'
 
 /** Matches a stack frame of the library: its built file, or the source file that the source map names. */
 const LIBRARY = /\/(dist|lib)\/([a-z]+\/)?[a-z0-9-]+\.[jt]s/
@@ -21,7 +22,7 @@ globalThis.setTimeout = Object.assign((...args: Parameters<typeof originalSetTim
 }, originalSetTimeout)
 
 const [scenarioName = '', endpoint = '', Bucket = ''] = process.argv.slice(2)
-const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, maxAttempts: 1 })
+const client = new S3Client(withThreads({ endpoint, region: 'us-east-1', forcePathStyle: true, maxAttempts: 1 }))
 let closed: Promise<unknown> | undefined
 const upload = (options: Partial<S3WritableOptions> = {}): S3Writable => {
   const stream = s3Writable({ client, Bucket, Key: 'k', partSize: P, ...options } as S3WritableOptions)

@@ -8,9 +8,10 @@ import { S3Client } from '@aws-sdk/client-s3'
 import { s3Writable } from 's3-writable'
 import { KiB, MiB, P } from '../bytes.js'
 import { heldBytes } from '../memory.js'
+import { withThreads } from '../threads.js'
 
 const [endpoint = '', Bucket = '', maxParts = ''] = process.argv.slice(2)
-const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true })
+const client = new S3Client(withThreads({ endpoint, region: 'us-east-1', forcePathStyle: true }))
 const chunk = Buffer.alloc(64 * KiB)
 const send = async (Key: string, size: number, onWritten: (at: number) => Promise<void>): Promise<void> => {
   const upload = s3Writable({ client, Bucket, Key, partSize: P, maxParts: Number(maxParts) })
