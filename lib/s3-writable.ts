@@ -47,9 +47,14 @@ export class S3Writable extends Writable {
   /** @throws TypeError or RangeError, with Node's `code`, if an option is wrong. */
   constructor(options: S3WritableOptions) {
     const checked = checkOptions(options)
-    const { highWaterMark } = checked
-    // Strings are encoded straight into the part, without a Buffer for each of them.
-    super({ decodeStrings: false, ...(highWaterMark === undefined ? {} : { highWaterMark }) })
+    const { highWaterMark, signal, resume } = checked
+    super({
+      // Strings are encoded straight into the part, without a Buffer for each of them.
+      decodeStrings: false,
+      ...(highWaterMark === undefined ? {} : { highWaterMark }),
+      // A stream without this takes its first bytes at once; with it, Node keeps them for a tick.
+      ...(signal === undefined && resume === undefined ? {} : { construct: (callback) => this.#begin(callback) }),
+    })
     this.#options = checked
     // In a tick of its own, so that an exception of a listener does not look like a failed part.
     const emit = (event: string, value: object): void =>
@@ -108,7 +113,7 @@ export class S3Writable extends Writable {
   }
 
   /** Node calls this a tick after the constructor, so `pipeline` already listens if `signal` was aborted before. */
-  override _construct(callback: Callback): void {
+  #begin(callback: Callback): void {
     const { signal, resume } = this.#options
     if (signal !== undefined) addAbortSignal(signal, this)
     if (resume === undefined || this.destroyed) callback()

@@ -15,9 +15,11 @@ export function checksumIn(answer: object, name: string): string | undefined {
 
 /** Why a checksum in the answer contradicts the bytes; undefined if none does. Unexpected checksums are ignored. */
 export function checksumProblem(answer: object, expected: ExpectedChecksums): string | undefined {
-  for (const [name, values] of Object.entries(expected)) {
+  for (const name of Object.keys(expected)) {
     const stored = checksumIn(answer, name)
-    if (stored === undefined || values.includes(stored)) continue
+    if (stored === undefined) continue
+    const values = expected[name] as readonly (string | undefined)[]
+    if (values.includes(stored)) continue
     // A store may answer with the other kind of checksum, which is not known here. One of another length is malformed.
     const comparable = values.filter((value) => value !== undefined && shape(value) === shape(stored))
     if (comparable.length === 0) continue

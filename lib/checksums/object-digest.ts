@@ -1,13 +1,13 @@
 import { createHash, type Hash } from 'node:crypto'
 import { crc32Base64 } from './crc32.js'
 
-const HASHES = {
+const HASHES = Object.entries({
   ContentMD5: 'md5',
   ChecksumMD5: 'md5',
   ChecksumSHA1: 'sha1',
   ChecksumSHA256: 'sha256',
   ChecksumSHA512: 'sha512',
-}
+})
 
 /**
  * Verifies the hash of the full object that the caller gave, such as `ContentMD5`. S3 verifies it only for a PutObject,
@@ -20,7 +20,7 @@ export class ObjectDigest {
 
   constructor(s3: Readonly<Record<string, unknown>>) {
     this.#crc = s3.ChecksumCRC32
-    for (const [name, algorithm] of Object.entries(HASHES)) {
+    for (const [name, algorithm] of HASHES) {
       if (name in s3) this.#hashes.push({ name, expected: s3[name], hash: createHash(algorithm) })
     }
   }

@@ -23,8 +23,8 @@ const REQUIREMENTS: [string, string][] = [
   ['ObjectLockRetainUntilDate', 'ObjectLockMode'],
 ]
 
-/** `Bucket` and `Key` are sent in the URL. `SSECustomerKey` may be binary, and the SDK encodes it for its header. */
-const NOT_IN_HEADERS = ['Bucket', 'Key', 'SSECustomerKey']
+/** It may be binary, and the SDK encodes it for its header. */
+const NOT_IN_HEADER = 'SSECustomerKey'
 /** A valid name of an HTTP header: https://www.rfc-editor.org/rfc/rfc9110#name-tokens */
 const TOKEN = /^[!#$%&'*+.^`|~\w-]+$/
 const NOT_PRINTABLE = /[^\t\x20-\x7e]/
@@ -38,11 +38,14 @@ const ENCODINGS: Record<string, string> = {
  * Checks S3's parameters: those that exclude or require each other, and characters that an HTTP header cannot carry.
  */
 export function checkParameters(given: GivenOptions): void {
+  // Most streams have none but these two, which go with all others and are sent in the URL.
+  const names = Object.keys(given).filter((name) => name !== 'Bucket' && name !== 'Key' && /^[A-Z]/.test(name))
+  if (names.length === 0) return
   checkCombinations(given)
   checkChecksums(given)
-  for (const [name, value] of Object.entries(given)) {
-    if (name === 'Metadata') checkMetadata(value)
-    else if (/^[A-Z]/.test(name) && !NOT_IN_HEADERS.includes(name)) checkHeader(name, value, ENCODINGS[name])
+  for (const name of names) {
+    if (name === 'Metadata') checkMetadata(given[name])
+    else if (name !== NOT_IN_HEADER) checkHeader(name, given[name], ENCODINGS[name])
   }
 }
 

@@ -43,9 +43,10 @@ export function checkOptions(options: S3WritableOptions): CheckedOptions {
   checkName('Key', options.Key)
   const given = withoutNull(options)
   const s3: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(given)) {
-    checkIsKnown(name, value)
-    if (!STREAM_OPTIONS.has(name)) s3[name] = value
+  for (const name of Object.keys(given)) {
+    if (STREAM_OPTIONS.has(name)) continue
+    checkIsKnown(name, given[name])
+    s3[name] = given[name]
   }
   checkParameters(given)
   const resume = checkResume(given)
@@ -107,7 +108,7 @@ const warned = new Set<string>()
  */
 function checkIsKnown(name: string, value: unknown): void {
   if (name === 'Body') throw mustBeLeftOut(name, 'what is written to the stream is the body', value)
-  if (STREAM_OPTIONS.has(name) || Object.hasOwn(KNOWN_PARAMETERS, name)) return
+  if (Object.hasOwn(KNOWN_PARAMETERS, name)) return
   const similar = similarName(name, [...STREAM_OPTIONS, ...Object.keys(KNOWN_PARAMETERS)])
   if (similar === undefined && /^[A-Z]/.test(name)) {
     if (warned.size < warned.add(name).size) process.emitWarning(unknownParameter(name))
@@ -190,7 +191,9 @@ function checkConcurrency(given: Record<string, unknown>): ConcurrencyBounds {
 
 /** A copy without the properties that are null or undefined, because they count as left out. */
 function withoutNull(object: unknown): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(Object(object)).filter(([, value]) => value !== undefined && value !== null))
+  const given = { ...Object(object) }
+  for (const name of Object.keys(given)) if (given[name] === undefined || given[name] === null) delete given[name]
+  return given
 }
 
 function checkSignal(signal: unknown): void {

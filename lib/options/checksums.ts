@@ -6,6 +6,10 @@ import type { CheckedOptions, Params } from './types.js'
  */
 const VERIFIED_HERE = ['CRC32', 'MD5', 'SHA1', 'SHA256', 'SHA512']
 
+const PREFIX = 'Checksum'
+/** Parameters whose names begin like that of a checksum. */
+const NO_CHECKSUMS = [PREFIX, 'ChecksumAlgorithm', 'ChecksumType']
+
 /** Whether S3 verifies the caller's checksum of this algorithm, if it is sent with CompleteMultipartUpload. */
 export function isVerifiedByS3(algorithm: string | undefined): boolean {
   return algorithm !== undefined && !VERIFIED_HERE.includes(algorithm)
@@ -23,11 +27,11 @@ export function algorithmVerifiedByS3(s3: Params): string | undefined {
 
 /** The caller's checksums of the full object, by parameter name. */
 export function callerChecksums(s3: Params): Record<string, string[]> {
-  return Object.fromEntries(
-    Object.entries(s3)
-      .filter(([name]) => fullObjectAlgorithm(name) !== undefined)
-      .map(([name, value]) => [name, [String(value)]]),
-  )
+  const checksums: Record<string, string[]> = {}
+  for (const name of Object.keys(s3)) {
+    if (fullObjectAlgorithm(name) !== undefined) checksums[name] = [String(s3[name])]
+  }
+  return checksums
 }
 
 /** Whether the parameter is a hash of the full object. */
@@ -69,5 +73,6 @@ async function checksumCalculation(config: { requestChecksumCalculation?: unknow
  * parameter.
  */
 export function fullObjectAlgorithm(name: string): string | undefined {
-  return /^Checksum(?!Algorithm$|Type$)(.+)/.exec(name)?.[1]
+  if (!name.startsWith(PREFIX) || NO_CHECKSUMS.includes(name)) return undefined
+  return name.slice(PREFIX.length)
 }

@@ -36,7 +36,9 @@ const ACCEPTS: Record<Operation, (name: string) => boolean> = {
 
 /** The caller's parameters that the operation accepts. */
 export function paramsFor(operation: Operation, s3: Params): Params {
-  return Object.fromEntries(Object.entries(s3).filter(([name]) => ACCEPTS[operation](name)))
+  const params: Record<string, unknown> = {}
+  for (const name of Object.keys(s3)) if (ACCEPTS[operation](name)) params[name] = s3[name]
+  return params
 }
 
 /** Whether only CreateMultipartUpload accepts the parameter, so that it cannot be given for an existing upload. */

@@ -235,7 +235,7 @@ export class Upload implements WriteTarget {
   }
 
   #completing(UploadId: string | undefined, published: Promise<PublishedObject>): Promise<S3WritableResult> {
-    const answered = published.then((object) => ({ ...object, stats: this.stats }))
+    const answered = published.then((object) => Object.assign(object, { stats: this.stats }))
     this.#state = { at: 'completing', UploadId, answered }
     return answered
   }
