@@ -111,8 +111,21 @@ function startWorker(file: URL, options: NodeHttpHandlerOptions): Worker {
       `${fileURLToPath(file)}, the program of the thread, does not exist. A bundle needs a copy of it, bundled too from s3-writable/threads/worker, and its URL as the option \`worker\` of ThreadedHandler`,
     )
   }
-  // The process's own arguments, such as --import or --input-type, are not meant for this thread. TypeScript, in the tests
-  // of this module, needs its loader.
-  const execArgv = file.pathname.endsWith('.ts') ? process.execArgv : []
+  // TypeScript, in the tests of this module, needs its loader.
+  const execArgv = file.pathname.endsWith('.ts') ? process.execArgv : networkArguments(process.execArgv)
   return new Worker(file, { workerData: options, execArgv, name: 's3-writable' })
+}
+
+/**
+ * Of the arguments of Node, those that are about connections: the thread must connect as the process would. Others, such as
+ * `--import` or `--input-type`, are not meant for it.
+ */
+export function networkArguments(execArgv: readonly string[]): string[] {
+  const isNetwork = (word = ''): boolean =>
+    /^--(no-)?(dns-|tls-m|network-family-|insecure-http-parser|max-http-header-size)/.test(word)
+  return execArgv.filter((word, at) => {
+    const before = execArgv[at - 1]
+    // `--dns-result-order ipv4first` may be two words.
+    return isNetwork(word) || (!word.startsWith('-') && isNetwork(before) && before?.includes('=') === false)
+  })
 }

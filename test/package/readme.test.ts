@@ -108,7 +108,9 @@ t.test('the README is at most 12 KB', (t) => {
 
 t.test('there is a page on the code, the command, resuming, stores, moving, figures and recipes', (t) => {
   const there = pages.map(({ path }) => path)
-  const needed = ['lib', 'lib/cli', 'lib/resume', 'bench', 'test/recipes'].map((folder) => `${folder}/README.md`)
+  const needed = ['lib', 'lib/cli', 'lib/resume', 'lib/threads', 'bench', 'test/recipes'].map(
+    (folder) => `${folder}/README.md`,
+  )
   for (const path of [...needed, 'lib/stores.md', 'lib/moving-from-upload.md']) {
     t.ok(there.includes(path), path)
     t.match(README, `](${path}`, `the README links ${path}`)

@@ -81,6 +81,7 @@ const IMPORTS = {
   'node:stream/promises': ['pipeline'],
   '@aws-sdk/client-s3': ['S3Client'],
   '@aws-sdk/lib-storage': ['Upload'],
+  's3-writable/threads': ['ThreadedHandler'],
   's3-writable': ['resumePoint', 's3Writable', 'S3WritableError'],
 }
 
