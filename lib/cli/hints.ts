@@ -52,6 +52,7 @@ function uploadArguments(options: UploadCommandOptions): string[] {
       'max-parts': options.maxParts,
       concurrency: options.concurrency,
       'max-memory': options.maxMemory,
+      threads: options.threads,
       'limit-rate': options.limitRate,
       'stall-timeout': stallTimeout && `${stallTimeout / 1000}s`,
     }),

@@ -111,8 +111,7 @@ function startWorker(file: URL, options: NodeHttpHandlerOptions): Worker {
       `${fileURLToPath(file)}, the program of the thread, does not exist. A bundle needs a copy of it, bundled too from s3-writable/threads/worker, and its URL as the option \`worker\` of ThreadedHandler`,
     )
   }
-  // TypeScript, in the tests of this module, needs its loader.
-  const execArgv = file.pathname.endsWith('.ts') ? process.execArgv : networkArguments(process.execArgv)
+  const execArgv = networkArguments(process.execArgv)
   return new Worker(file, { workerData: options, execArgv, name: 's3-writable' })
 }
 

@@ -30,7 +30,9 @@ export class ThreadedHandler {
   constructor(options: ThreadedHandlerOptions = {}) {
     checkOptions(options)
     this.#options = { ...options }
-    this.#file = options.worker ?? new URL(import.meta.url.endsWith('.ts') ? 'worker.ts' : 'worker.js', import.meta.url)
+    // The tests run the TypeScript source of this file. A thread of theirs would load the compiler.
+    const compiled = import.meta.url.endsWith('.ts') ? '../../dist/threads/worker.js' : 'worker.js'
+    this.#file = options.worker ?? new URL(compiled, import.meta.url)
     this.#threads = Array.from({ length: options.threads ?? 1 })
   }
 
@@ -47,10 +49,13 @@ export class ThreadedHandler {
     this[SHARED_MEMORY].clear()
   }
 
-  /** To be called by the SDK, which passes its default settings on. */
-  updateHttpClientConfig(key: string, value: unknown): void {
-    Object.assign(this.#options, { [key]: value })
-    if (key !== 'logger') for (const thread of this.#threads) thread?.configure(key, value)
+  /** Changes a setting. The SDK calls it too, with a symbol, to pass a default of the client on. */
+  updateHttpClientConfig(key: string | symbol, value: unknown): void {
+    const name = typeof key === 'symbol' ? String(Symbol.keyFor(key)).replace('@smithy/', '') : key
+    const isDefault = typeof key === 'symbol'
+    if (isDefault && this.#options[name as keyof ThreadedHandlerOptions] !== undefined) return
+    Object.assign(this.#options, { [name]: value })
+    if (name !== 'logger') for (const thread of this.#threads) thread?.configure(name, value)
   }
 
   /** The settings, as of the SDK's own request handlers. */

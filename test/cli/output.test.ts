@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import { withoutNodeVersionWarning } from '../../lib/cli/warnings.js'
 import { nothingIsLeft } from '../support/assertions.js'
-import { BUILT, cliFor } from '../support/cli.js'
+import { BUILT, CLI } from '../support/cli.js'
 import { deferred } from '../support/deferred.js'
 import { plainEnv } from '../support/run-program.js'
 import { type SmallStore, smallStore, xml } from '../support/small-store.js'
@@ -17,7 +17,7 @@ type Streams = 'ignore' | 'pipe' | number
 
 /** Starts the command with the given standard streams. */
 function startWith(args: string[], stdio: [Streams, Streams, Streams], at = endpoint.href): ChildProcess {
-  const [node = '', ...main] = cliFor(args)
+  const [node = '', ...main] = CLI
   const env = { ...process.env, NODE_NO_WARNINGS: '1', AWS_ENDPOINT_URL: at }
   return spawn(node, [...main, ...args], { env, stdio })
 }

@@ -147,6 +147,7 @@ t.test('the command that resumes repeats every option that a resumed upload acce
     partSize: 5,
     concurrency: 2,
     maxMemory: 9,
+    threads: 3,
     expectedSize: 3,
     contentLength: 4,
     maxSize: 6,
@@ -166,7 +167,7 @@ t.test('the command that resumes repeats every option that a resumed upload acce
   const hint = resumeHint({ Bucket: 'b', Key: 'k' }, { UploadId: 'u' }, options, [])
   t.match(
     hint,
-    ' --max-size=6 --part-size=5 --max-parts=7 --concurrency=2 --max-memory=9 --limit-rate=8 --stall-timeout=1.5s --equal-parts ',
+    ' --max-size=6 --part-size=5 --max-parts=7 --concurrency=2 --max-memory=9 --threads=3 --limit-rate=8 --stall-timeout=1.5s --equal-parts ',
   )
   const none = resumeHint({ Bucket: 'b', Key: 'k' }, { UploadId: 'u' }, { ...options, stallTimeout: 0 }, [])
   t.match(none, ' --stall-timeout=0 ')

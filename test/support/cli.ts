@@ -11,17 +11,12 @@ import { endpoint } from './store.js'
 export const BUILT = join(import.meta.dirname, '../../dist/cli/main.js')
 const MAIN = join(import.meta.dirname, '../../lib/cli/main.ts')
 
-const NO_THREADS = '--threads=0'
-
 /**
  * The words that start the command: the compiled one, or, when coverage is measured, the TypeScript source with this
- * process's loaders, so that coverage is counted for the source files. The source takes four times as long to start, and
- * each thread of it as long again, so it gets none: only the compiled command is tested with its own default.
+ * process's loaders, so that coverage is counted for the source files. The source takes four times as long to start.
  */
 export const CLI =
-  process.env.TAP_DISABLE_COVERAGE === '1'
-    ? [process.execPath, BUILT]
-    : [process.execPath, ...process.execArgv, MAIN, NO_THREADS]
+  process.env.TAP_DISABLE_COVERAGE === '1' ? [process.execPath, BUILT] : [process.execPath, ...process.execArgv, MAIN]
 
 /** The exit code, signal and output of a command that has ended. */
 export interface Running extends ProgramResult {
@@ -42,7 +37,7 @@ interface CliOptions {
 
 /** Starts the command. Its environment is that of the tests, changed by `env`. */
 export function startCli(args: string[], { env, input = '', file, at = endpoint.href }: CliOptions = {}): Started {
-  const [node = '', ...main] = cliFor(args)
+  const [node = '', ...main] = CLI
   const child = spawn(node, [...main, ...args], {
     env: { ...process.env, NODE_NO_WARNINGS: '1', AWS_ENDPOINT_URL: at, ...env },
     stdio: [file === undefined ? 'pipe' : openSync(file, 'r'), 'pipe', 'pipe'],
@@ -59,12 +54,6 @@ export function startCli(args: string[], { env, input = '', file, at = endpoint.
     stderr,
   }))
   return { child, ended }
-}
-
-/** The words that start the command for these arguments. Only an upload has the option `--threads`. */
-export function cliFor(args: string[]): string[] {
-  const isUpload = args.some((arg) => arg.startsWith('s3://')) && !args.includes('ls') && !args.includes('abort')
-  return isUpload ? CLI : CLI.filter((word) => word !== NO_THREADS)
 }
 
 /** Runs the command to its end. */

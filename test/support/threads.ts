@@ -1,9 +1,6 @@
 import type { S3ClientConfig } from '@aws-sdk/client-s3'
 import { ThreadedHandler } from '../../lib/threads/index.js'
 
-/** The compiled program of the threads: the TypeScript source would load the compiler in each of them. */
-const BUILT_WORKER = new URL('../../dist/threads/worker.js', import.meta.url)
-
 /**
  * The configuration of a client. With `TEST_THREADS=N` it sends its requests from N threads, unless the test has a request
  * handler of its own. `TEST_WORKER` is the program of the threads then.
@@ -12,7 +9,7 @@ export function withThreads(config: S3ClientConfig): S3ClientConfig {
   const { TEST_THREADS, TEST_WORKER } = process.env
   const { requestHandler } = config
   if (TEST_THREADS === undefined || (requestHandler !== undefined && 'handle' in requestHandler)) return config
-  const worker = TEST_WORKER === undefined ? BUILT_WORKER : new URL(TEST_WORKER)
+  const worker = TEST_WORKER === undefined ? undefined : new URL(TEST_WORKER)
   return {
     ...config,
     requestHandler: new ThreadedHandler({ threads: Number(TEST_THREADS), worker, ...requestHandler }),
