@@ -1,4 +1,5 @@
 import type { NodeHttpHandlerOptions } from '@smithy/node-http-handler'
+import { describeType, invalidOption } from '../errors/invalid-option.js'
 import { SHARED_MEMORY } from '../requests/shared-body.js'
 import { abortError, type HandleOptions, type Request, type Response } from './exchange.js'
 import { checkOptions, MAX_SOCKETS, type ThreadedHandlerOptions } from './options.js'
@@ -49,10 +50,19 @@ export class ThreadedHandler {
     this[SHARED_MEMORY].clear()
   }
 
-  /** Changes a setting. The SDK calls it too, with a symbol, to pass a default of the client on. */
+  /**
+   * Changes a setting, but not the agents. The SDK calls it too, with a symbol, to pass a default of the client on.
+   *
+   * @throws TypeError or RangeError, with Node's `code`, if the setting is wrong.
+   */
   updateHttpClientConfig(key: string | symbol, value: unknown): void {
     const name = typeof key === 'symbol' ? String(Symbol.keyFor(key)).replace('@smithy/', '') : key
+    if (name === 'httpAgent' || name === 'httpsAgent') {
+      const expected = 'given to the constructor, because threads keep their connections'
+      throw invalidOption('ERR_INVALID_ARG_VALUE', name, expected, value, describeType(value))
+    }
     const isDefault = typeof key === 'symbol'
+    if (!isDefault) checkOptions({ [name]: value })
     if (isDefault && this.#options[name as keyof ThreadedHandlerOptions] !== undefined) return
     Object.assign(this.#options, { [name]: value })
     if (name !== 'logger') for (const thread of this.#threads) thread?.configure(name, value)
