@@ -54,7 +54,7 @@ t.test('each upload is listed on a single line, whatever characters its names ha
     const { stdout, stderr } = await cli(args, { at: store.endpoint })
     const lines = stdout.trimEnd().split('\n')
     t.equal(lines.length, HOSTILE.length, args.join(' '))
-    t.ok(lines.every((line) => /^ +\d+d.* s3:\/\/b\//.test(line)))
+    t.ok(lines.every((line) => /^ *\d+d.* s3:\/\/b\//.test(line)))
     t.ok(isPlain(stdout + stderr))
     if (args.includes('--yes')) {
       const [first, ...rest] = stderr.trimEnd().split('\n')
