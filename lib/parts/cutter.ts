@@ -1,4 +1,5 @@
 import { crc32, crc32Combine } from '../checksums/crc32.js'
+import { copyInto } from './copy.js'
 import { BufferPool } from './pool.js'
 import type { CutError, SizeOfPart } from './sizes.js'
 
@@ -125,7 +126,7 @@ export class PartCutter {
       const end = Math.min(chunk.length, taken + buffer.length - this.#filled)
       const piece = taken === 0 && end === chunk.length ? chunk : chunk.subarray(taken, end)
       this.#crc = crc32(piece, this.#crc)
-      buffer.set(piece, this.#filled)
+      copyInto(buffer, piece, this.#filled)
       this.#filled += piece.length
       this.#hashed = this.#filled
       taken = end
@@ -191,7 +192,7 @@ export class PartCutter {
   #grow(buffer: Buffer, needed: number): Buffer {
     const size = Math.max(needed, buffer.length * GROWTH)
     const larger = this.#allocate(size > MAX_GROWN_BUFFER ? this.#size : size)
-    larger.set(buffer)
+    copyInto(larger, buffer, 0)
     this.#pool.free(buffer)
     return larger
   }
