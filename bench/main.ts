@@ -14,8 +14,9 @@ import { FAR, noLink, withLink } from './link.js'
 import { longLink } from './link-cases.js'
 import { besideStore, forStore, STORE, withStore } from './minio.js'
 import { machine, type Ran, table, type Verdict, verdictLine, verdicts } from './report.js'
-import { write, writeLinks } from './results.js'
+import { write, writeLinks, writeServer } from './results.js'
 import { compare, type Where, withSink } from './runner.js'
+import { benchServer, noServer, serverTables } from './server.js'
 
 const HELP = `npm run bench -- [OPTION…]
   --quick       the shorter cases, with fewer bytes
@@ -23,6 +24,7 @@ const HELP = `npm run bench -- [OPTION…]
   --case TEXT   only the cases whose title contains TEXT
   --chunker     measure only the cutting into parts, without a server
   --command     the command beside those of other tools, on a MinIO as with --minio
+  --server      a server that answers requests while it uploads; needs Linux
   --minio       against a MinIO, found or started as npm test does, instead of the discarding server
   --rtt MS      over a link with this round trip, instead of the cases; needs root, Linux, Go and iproute2
   --mbit N      the rate of that link, in megabits a second, 1000 by default; a run is at most what it carries in 80 s
@@ -37,6 +39,7 @@ const { values } = parseArgs({
     case: { type: 'string', default: '' },
     chunker: { type: 'boolean', default: false },
     command: { type: 'boolean', default: false },
+    server: { type: 'boolean', default: false },
     minio: { type: 'boolean', default: false },
     rounds: { type: 'string' },
     rtt: { type: 'string' },
@@ -60,6 +63,10 @@ const store = values.minio ? STORE : undefined
 const rounds = whole('rounds', values.rounds ?? (values.quick || values.rtt !== undefined ? '3' : '7'))
 if (values.command && STORE !== undefined) {
   await withStore(STORE, ({ endpoint }) => benchCommands(endpoint, rounds))
+  process.exit()
+}
+if (values.server) {
+  await runServer()
   process.exit()
 }
 const rtt = values.rtt === undefined ? undefined : whole('rtt', values.rtt)
@@ -114,6 +121,25 @@ const farOff = all.filter((one: Verdict) => one.farOff)
 if (values.check && farOff.length > 0) {
   console.error(`${farOff.length} figures are less than half as good as their target`)
   process.exitCode = 1
+}
+
+async function runServer(): Promise<void> {
+  const missing = noServer()
+  if (missing !== undefined) {
+    console.log(`The server under upload is skipped: ${missing}`)
+    return
+  }
+  const temporary = mkdtempSync(join(tmpdir(), 's3-writable-bench-'))
+  try {
+    const certificate = await makeCertificate(temporary)
+    const served = await withSink(certificate, (where) => benchServer(where, rounds))
+    console.log(`${machine()}\n\n${serverTables(served)}`)
+    const date = new Date().toISOString().slice(0, 10)
+    const command = `npm run bench -- --server --rounds ${rounds}`
+    if (values.write) writeServer(served, { date, command, machine: machine(), rounds })
+  } finally {
+    rmSync(temporary, { recursive: true, force: true })
+  }
 }
 
 async function runCase(it: Case, where: Where): Promise<Ran> {

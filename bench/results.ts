@@ -7,6 +7,8 @@ import { nameOf, rateOf } from './link-cases.js'
 import type { Measured } from './measure.js'
 import type { Ran } from './report.js'
 import type { Outcome } from './runner.js'
+import type { ServerRan } from './server.js'
+import { SERVER_MIB, type ServerFigure, type Uploader } from './server-cases.js'
 
 const FOLDER = 'bench/results'
 
@@ -59,6 +61,40 @@ const LINKS_SHOWN: [name: ContenderName, colour: string][] = [
   ['Upload', '#adb5bd'],
   ['Upload, 16', '#dee2e6'],
 ]
+
+/** Writes the results of a server under upload, and a chart of how it answers. */
+export function writeServer(ran: ServerRan[], facts: Facts): void {
+  save('server.json', json({ ...facts, MiB: SERVER_MIB, results: ran }))
+  save('server.svg', serverChart(ran))
+}
+
+const UPLOADERS_SHOWN: [name: Uploader, colour: string][] = [
+  ['s3-writable, thread', '#0b7285'],
+  ['s3-writable', '#22b8cf'],
+  ['Upload', '#adb5bd'],
+  ['no upload', '#dee2e6'],
+]
+/** In ms. */
+const DELAYS_SHOWN: [of: ServerFigure, title: string][] = [
+  ['p50', 'median'],
+  ['p99', '99th percentile'],
+]
+
+function serverChart(ran: ServerRan[]): string {
+  const groups = ran
+    .filter(({ it }) => it.serves)
+    .flatMap(({ it, outcome }) => DELAYS_SHOWN.map(([of, title]) => ({ title: `${it.title}, ${title}`, of, outcome })))
+  return chart({
+    title: 'how long a server takes to answer during an upload, ms, less is better',
+    categories: groups.map(({ title }) => title),
+    series: UPLOADERS_SHOWN.map(([name, colour]) => ({
+      name,
+      colour,
+      values: groups.map(({ of, outcome }) => rounded(outcome[name]?.[of]?.median, 1)),
+    })),
+    height: 90,
+  })
+}
 
 function casesChart(ran: Ran[], key: keyof Measured, title: string, unit: number): string {
   const shown = ran.filter(({ outcome }) => CASES_SHOWN.filter(([name]) => outcome[name] !== undefined).length > 1)
