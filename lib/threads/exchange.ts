@@ -177,9 +177,10 @@ class Answer extends Readable {
     if (!this.#isComplete) this.#readOn()
   }
 
+  /** As with `http.IncomingMessage`, an error that has no listener is not emitted. Who reads later still gets it. */
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#cancel()
-    callback(error)
+    process.nextTick(() => callback(this.listenerCount('error') === 0 ? null : error))
   }
 
   complete(trailers: Record<string, string | undefined>): void {
