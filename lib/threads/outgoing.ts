@@ -25,6 +25,7 @@ export class Outgoing {
   #answer: AsyncIterator<Buffer> | undefined
   #response: IncomingMessage | undefined
   readonly #onEnd: () => void
+  #hasEnded = false
 
   constructor(handler: NodeHttpHandler, begin: Begin, post: Post, onEnd: () => void) {
     this.#post = post
@@ -78,13 +79,17 @@ export class Outgoing {
   }
 
   #fail(error: unknown): void {
+    if (this.#hasEnded) return
     this.#end()
     this.#post({ is: 'failed', error: toPlainError(error) })
   }
 
   /** From here on, the shared memory is not read: the caller's thread may fill it anew once it hears of the end. */
   #end(): void {
+    this.#hasEnded = true
     this.#shared?.release()
+    // A connection waits for the rest of its request's body, even after the answer, and could not be used again.
+    if (this.#chunks?.readableEnded === false) this.#canceller.abort()
     this.#chunks?.destroy()
     this.#onEnd()
   }

@@ -160,13 +160,13 @@ export async function outcome(handler: Handler, request: object, options?: objec
   }
 }
 
-/** What a caller can see of an error, without its stack. */
+/** What a caller can see of an error, without its stack and properties that are objects. */
 export function describeError(error: unknown): object {
   const { name, message, cause, errors, stack: _, ...others } = error as Error & { errors?: unknown[] }
   return {
     name,
     message,
-    ...others,
+    ...Object.fromEntries(Object.entries(others).filter(([, value]) => typeof value !== 'object')),
     ...(cause === undefined ? {} : { cause: describeError(cause) }),
     ...(errors === undefined ? {} : { errors: errors.map(describeError) }),
   }
