@@ -1,4 +1,6 @@
 import { Readable } from 'node:stream'
+import { isUint8Array } from 'node:util/types'
+import { describeType } from '../errors/invalid-option.js'
 import { SHARED_BODY, type SharedBody } from '../requests/shared-body.js'
 import { type FromThread, type MessageBody, type RequestHead, type ToThread, toError } from './messages.js'
 
@@ -44,7 +46,7 @@ export class Exchange {
   readonly #abortSignal: Signal | undefined
   readonly #shared: SharedBody | undefined
   /** The body, if it is a stream. */
-  #chunks: AsyncIterator<Uint8Array | string> | undefined
+  #chunks: AsyncIterator<unknown> | undefined
   #answer: Answer | undefined
   #hasEnded = false
   #resolve!: (value: { response: Response }) => void
@@ -149,9 +151,8 @@ export class Exchange {
 
   async #passChunkOn(): Promise<void> {
     try {
-      const { value } = (await this.#chunks?.next()) ?? {}
-      if (!this.#hasEnded)
-        this.#post({ do: 'chunk', chunk: typeof value === 'string' ? value : value && copyOf(value) })
+      const { value, done } = (await this.#chunks?.next()) ?? { done: true }
+      if (!this.#hasEnded) this.#post({ do: 'chunk', chunk: done ? undefined : toChunk(value) })
     } catch (error) {
       this.#cancel()
       this.fail(error as Error)
@@ -198,9 +199,12 @@ function viewOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array
   return new Uint8Array(buffer, byteOffset, byteLength)
 }
 
-/** A copy that is no larger than the chunk. A message would otherwise carry the whole memory the chunk is a part of. */
-function copyOf(chunk: Uint8Array): Uint8Array {
-  return new Uint8Array(chunk)
+/** Bytes become a copy: a message would otherwise carry the whole memory that they are a part of. */
+function toChunk(value: unknown): Uint8Array | string {
+  if (typeof value === 'string') return value
+  if (isUint8Array(value)) return new Uint8Array(value)
+  const message = `Each chunk of a request's body must be a string or a Uint8Array. Received ${describeType(value)}`
+  throw Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_TYPE' })
 }
 
 function byteLength(body: unknown, headers: Record<string, string>): number {
