@@ -20,6 +20,8 @@ export interface Signal {
   readonly aborted: boolean
   readonly reason?: unknown
   onabort: unknown
+  addEventListener?(type: 'abort', listener: () => void): void
+  removeEventListener?(type: 'abort', listener: () => void): void
 }
 
 /** The SDK's options of one request. */
@@ -104,14 +106,15 @@ export class Exchange {
   fail(error: Error): void {
     if (this.#hasEnded) return
     this.#end()
-    this.#reject(this.#abortSignal?.aborted === true ? abortError(this.#abortSignal) : error)
-    this.#answer?.destroy(error)
+    const reason = this.#abortSignal?.aborted === true ? abortError(this.#abortSignal) : error
+    this.#reject(reason)
+    this.#answer?.destroy(reason)
   }
 
   #listen(): void {
     const signal = this.#abortSignal
-    if (signal instanceof EventTarget) signal.addEventListener('abort', this.#cancel)
-    else if (signal !== undefined) signal.onabort = this.#cancel
+    if (signal?.addEventListener !== undefined) signal.addEventListener('abort', this.#cancel)
+    else if (signal) signal.onabort = this.#cancel
   }
 
   readonly #cancel = (): void => {
@@ -129,7 +132,9 @@ export class Exchange {
 
   #end(): void {
     this.#hasEnded = true
-    if (this.#abortSignal instanceof EventTarget) this.#abortSignal.removeEventListener('abort', this.#cancel)
+    this.#abortSignal?.removeEventListener?.('abort', this.#cancel)
+    // Takes the iterator's listeners off the caller's stream, so that it can be read on.
+    void this.#chunks?.return?.().catch(() => {})
     this.#onEnd()
   }
 
@@ -222,7 +227,7 @@ export function abortError({ reason }: Signal): Error {
   const error =
     reason instanceof Error
       ? new Error('Request aborted', { cause: reason })
-      : new Error(String(reason ?? 'Request aborted'))
+      : new Error(reason ? String(reason) : 'Request aborted')
   error.name = 'AbortError'
   return error
 }

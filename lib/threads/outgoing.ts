@@ -9,6 +9,7 @@ type Begin = Extract<ToThread, { do: 'begin' }>
 /** A message from the thread, without the request's `id`. */
 type News<M = FromThread> = M extends unknown ? Omit<M, 'id'> : never
 type HandledRequest = Parameters<NodeHttpHandler['handle']>[0]
+type HandleOptions = Parameters<NodeHttpHandler['handle']>[1]
 
 /** Posts a message about this request. Whatever is in `transfer` is moved and not copied. */
 type Post = (news: News, transfer?: ArrayBuffer[]) => void
@@ -45,7 +46,7 @@ export class Outgoing {
     try {
       const request = { ...head, body: this.#bodyFrom(body) } as HandledRequest
       const abortSignal = this.#canceller.signal
-      const { response } = await handler.handle(request, { abortSignal, ...(requestTimeout && { requestTimeout }) })
+      const { response } = await handler.handle(request, { abortSignal, requestTimeout } as HandleOptions)
       const { statusCode, reason, headers } = response
       this.#response = response.body as IncomingMessage
       const isAll = headers['content-length'] === '0'
