@@ -8,7 +8,7 @@ import type { Readable } from 'node:stream'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { NodeHttpHandler, type NodeHttpHandlerOptions } from '@smithy/node-http-handler'
 import type { Test } from 'tap'
-import { Exchange, type HandleOptions, type Request } from '../../lib/threads/exchange.js'
+import { abortError, Exchange, type HandleOptions, type Request } from '../../lib/threads/exchange.js'
 import { ThreadedHandler, type ThreadedHandlerOptions } from '../../lib/threads/index.js'
 import type { FromThread } from '../../lib/threads/messages.js'
 import { serve } from '../../lib/threads/serve.js'
@@ -59,6 +59,8 @@ export class LocalHandler implements Handler {
   }
 
   async handle(request: object, options: HandleOptions = {}): Promise<{ response: HttpAnswer }> {
+    const { abortSignal } = options
+    if (abortSignal?.aborted) throw abortError(abortSignal)
     const id = ++this.#lastId
     const post = (order: object, transfer: ArrayBuffer[] = []): void => this.post({ ...order, id }, transfer)
     const exchange = new Exchange(request as Request, options, post, () => this.#exchanges.delete(id))
