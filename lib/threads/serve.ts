@@ -39,12 +39,17 @@ export function serve(port: MessagePort, options: NodeHttpHandlerOptions): void 
   })
 }
 
-/** Certificates are parsed once here. As options of the agent, Node would parse them for every connection. */
+/**
+ * Certificates are parsed once here. As options of the agent, Node would parse them for every connection. If they are
+ * wrong, that is left to Node, so that the request fails with Node's error.
+ */
 function withSecureContext(options: NodeHttpHandlerOptions): NodeHttpHandlerOptions {
   const { httpsAgent } = options
   if (httpsAgent === undefined) return options
-  return {
-    ...options,
-    httpsAgent: { ...httpsAgent, secureContext: createSecureContext(httpsAgent as object) } as never,
+  try {
+    const secureContext = createSecureContext(httpsAgent as object)
+    return { ...options, httpsAgent: { ...httpsAgent, secureContext } as never }
+  } catch {
+    return options
   }
 }
