@@ -1,7 +1,7 @@
 import type { NodeHttpHandlerOptions } from '@smithy/node-http-handler'
 import { SHARED_MEMORY } from '../requests/shared-body.js'
 import { abortError, type HandleOptions, type Request, type Response } from './exchange.js'
-import { checkOptions, MAX_SOCKETS, type ThreadedHandlerOptions } from './options.js'
+import { checkChange, checkOptions, MAX_SOCKETS, type ThreadedHandlerOptions } from './options.js'
 import { SharedMemory } from './shared-memory.js'
 import { Thread } from './thread.js'
 
@@ -45,10 +45,19 @@ export class ThreadedHandler {
     this[SHARED_MEMORY].clear()
   }
 
-  /** To be called by the SDK, which passes its default settings on. */
-  updateHttpClientConfig(key: string, value: unknown): void {
-    Object.assign(this.#options, { [key]: value })
-    if (key !== 'logger') for (const thread of this.#threads) thread?.configure(key, value)
+  /**
+   * To be called by the SDK, which passes its default settings on. A setting that no option has is ignored.
+   * @throws TypeError or RangeError, with Node's `code`, if the value is wrong or the setting cannot be changed.
+   */
+  updateHttpClientConfig(key: string | symbol, value: unknown): void {
+    if (key === LOGGER) {
+      this.#options.logger ??= value as ThreadedHandlerOptions['logger']
+      return
+    }
+    const name = key === DEFAULT_SOCKET_TIMEOUT ? 'defaultSocketTimeout' : String(key)
+    if (key !== DEFAULT_SOCKET_TIMEOUT && !checkChange(name, value)) return
+    Object.assign(this.#options, { [name]: value })
+    if (name !== 'logger') for (const thread of this.#threads) thread?.configure(name, value)
   }
 
   /** The settings, as of the SDK's own request handlers. */
@@ -92,6 +101,10 @@ export class ThreadedHandler {
     } as NodeHttpHandlerOptions
   }
 }
+
+/** The SDK's names for its client's settings, which do not replace those of the handler. */
+const LOGGER = Symbol.for('logger')
+const DEFAULT_SOCKET_TIMEOUT = Symbol.for('@smithy/defaultSocketTimeout')
 
 type Load = [bytes: number, requests: number]
 
