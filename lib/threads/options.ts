@@ -52,7 +52,7 @@ const MAX_THREADS = 64
 /** @throws TypeError or RangeError, with Node's `code`, if an option is wrong. */
 export function checkOptions(options: ThreadedHandlerOptions): void {
   if (typeof options !== 'object' || options === null) {
-    throw invalidOption('ERR_INVALID_ARG_TYPE', 'options', 'an object', options)
+    throw invalidOption('ERR_INVALID_ARG_TYPE', 'options', 'an object', options, describeType(options))
   }
   for (const [name, value] of Object.entries(options)) {
     if (NAMES.has(name)) continue
