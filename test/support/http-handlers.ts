@@ -86,6 +86,22 @@ export class LocalHandler implements Handler {
   }
 }
 
+/** Runs a test with each handler, which is destroyed when the test ends. */
+export function testEach(
+  t: Test,
+  title: string,
+  options: Options | undefined,
+  test: (t: Test, handler: Handler, kind: string) => Promise<unknown>,
+): void {
+  for (const [kind, create] of Object.entries(HANDLERS)) {
+    void t.test(`${title} (${kind})`, async (t) => {
+      const handler = create(options)
+      t.teardown(() => handler.destroy())
+      await test(t, handler, kind)
+    })
+  }
+}
+
 /** The handlers with the default options, in the order of `HANDLERS`. They are destroyed when the file ends. */
 export function defaultHandlers(t: Pick<Test, 'teardown'>): [kind: string, handler: Handler][] {
   const handlers = Object.entries(HANDLERS).map(([kind, create]): [string, Handler] => [kind, create()])
