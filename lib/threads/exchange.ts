@@ -1,4 +1,6 @@
 import { Readable } from 'node:stream'
+import { isUint8Array } from 'node:util/types'
+import { describeType } from '../errors/invalid-option.js'
 import { SHARED_BODY, type SharedBody } from '../requests/shared-body.js'
 import { type FromThread, type MessageBody, type RequestHead, type ToThread, toError } from './messages.js'
 
@@ -18,6 +20,8 @@ export interface Signal {
   readonly aborted: boolean
   readonly reason?: unknown
   onabort: unknown
+  addEventListener?(type: 'abort', listener: () => void): void
+  removeEventListener?(type: 'abort', listener: () => void): void
 }
 
 /** The SDK's options of one request. */
@@ -44,7 +48,7 @@ export class Exchange {
   readonly #abortSignal: Signal | undefined
   readonly #shared: SharedBody | undefined
   /** The body, if it is a stream. */
-  #chunks: AsyncIterator<Uint8Array | string> | undefined
+  #chunks: AsyncIterator<unknown> | undefined
   #answer: Answer | undefined
   #hasEnded = false
   #resolve!: (value: { response: Response }) => void
@@ -102,14 +106,15 @@ export class Exchange {
   fail(error: Error): void {
     if (this.#hasEnded) return
     this.#end()
-    this.#reject(this.#abortSignal?.aborted === true ? abortError(this.#abortSignal) : error)
-    this.#answer?.destroy(error)
+    const reason = this.#abortSignal?.aborted === true ? abortError(this.#abortSignal) : error
+    this.#reject(reason)
+    this.#answer?.destroy(reason)
   }
 
   #listen(): void {
     const signal = this.#abortSignal
-    if (signal instanceof EventTarget) signal.addEventListener('abort', this.#cancel)
-    else if (signal !== undefined) signal.onabort = this.#cancel
+    if (signal?.addEventListener !== undefined) signal.addEventListener('abort', this.#cancel)
+    else if (signal) signal.onabort = this.#cancel
   }
 
   readonly #cancel = (): void => {
@@ -127,7 +132,9 @@ export class Exchange {
 
   #end(): void {
     this.#hasEnded = true
-    if (this.#abortSignal instanceof EventTarget) this.#abortSignal.removeEventListener('abort', this.#cancel)
+    this.#abortSignal?.removeEventListener?.('abort', this.#cancel)
+    // Takes the iterator's listeners off the caller's stream, so that it can be read on.
+    void this.#chunks?.return?.().catch(() => {})
     this.#onEnd()
   }
 
@@ -149,9 +156,8 @@ export class Exchange {
 
   async #passChunkOn(): Promise<void> {
     try {
-      const { value } = (await this.#chunks?.next()) ?? {}
-      if (!this.#hasEnded)
-        this.#post({ do: 'chunk', chunk: typeof value === 'string' ? value : value && copyOf(value) })
+      const { value, done } = (await this.#chunks?.next()) ?? { done: true }
+      if (!this.#hasEnded) this.#post({ do: 'chunk', chunk: done ? undefined : toChunk(value) })
     } catch (error) {
       this.#cancel()
       this.fail(error as Error)
@@ -177,9 +183,10 @@ class Answer extends Readable {
     if (!this.#isComplete) this.#readOn()
   }
 
+  /** As with `http.IncomingMessage`, an error that has no listener is not emitted. Who reads later still gets it. */
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#cancel()
-    callback(error)
+    process.nextTick(() => callback(this.listenerCount('error') === 0 ? null : error))
   }
 
   complete(trailers: Record<string, string | undefined>): void {
@@ -197,9 +204,12 @@ function viewOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array
   return new Uint8Array(buffer, byteOffset, byteLength)
 }
 
-/** A copy that is no larger than the chunk. A message would otherwise carry the whole memory the chunk is a part of. */
-function copyOf(chunk: Uint8Array): Uint8Array {
-  return new Uint8Array(chunk)
+/** Bytes become a copy: a message would otherwise carry the whole memory that they are a part of. */
+function toChunk(value: unknown): Uint8Array | string {
+  if (typeof value === 'string') return value
+  if (isUint8Array(value)) return new Uint8Array(value)
+  const message = `Each chunk of a request's body must be a string or a Uint8Array. Received ${describeType(value)}`
+  throw Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_TYPE' })
 }
 
 function byteLength(body: unknown, headers: Record<string, string>): number {
@@ -217,7 +227,7 @@ export function abortError({ reason }: Signal): Error {
   const error =
     reason instanceof Error
       ? new Error('Request aborted', { cause: reason })
-      : new Error(String(reason ?? 'Request aborted'))
+      : new Error(reason ? String(reason) : 'Request aborted')
   error.name = 'AbortError'
   return error
 }

@@ -52,20 +52,40 @@ const MAX_THREADS = 64
 /** @throws TypeError or RangeError, with Node's `code`, if an option is wrong. */
 export function checkOptions(options: ThreadedHandlerOptions): void {
   if (typeof options !== 'object' || options === null) {
-    throw invalidOption('ERR_INVALID_ARG_TYPE', 'options', 'an object', options)
+    throw invalidOption('ERR_INVALID_ARG_TYPE', 'options', 'an object', options, describeType(options))
   }
   for (const [name, value] of Object.entries(options)) {
     if (NAMES.has(name)) continue
     const names = [...NAMES].sort().join(', ')
     throw invalidOption('ERR_INVALID_ARG_VALUE', name, `left out: the options are ${names}`, value, describeType(value))
   }
-  const { threads = 1, worker, httpAgent, httpsAgent } = options
+  const { threads = 1, worker, throwOnRequestTimeout = false, httpAgent, httpsAgent, logger = {} } = options
   checkInteger('threads', threads, 1, MAX_THREADS)
   for (const name of TIMES) if (options[name] !== undefined) checkInteger(name, options[name], 0, 2 ** 31 - 1)
-  if (worker !== undefined && !(worker instanceof URL)) {
-    throw invalidOption('ERR_INVALID_ARG_TYPE', 'worker', 'a URL', worker)
+  if (worker !== undefined && !(worker instanceof URL && worker.protocol === 'file:')) {
+    throw invalidOption('ERR_INVALID_ARG_TYPE', 'worker', 'the URL of a file', worker)
+  }
+  if (typeof throwOnRequestTimeout !== 'boolean') {
+    throw invalidOption('ERR_INVALID_ARG_TYPE', 'throwOnRequestTimeout', 'a boolean', throwOnRequestTimeout)
+  }
+  if (typeof logger !== 'object' || logger === null) {
+    throw invalidOption('ERR_INVALID_ARG_TYPE', 'logger', 'an object', logger, describeType(logger))
   }
   for (const [name, agent] of Object.entries({ httpAgent, httpsAgent })) checkAgent(name, agent, threads)
+}
+
+/** The options that the threads are started with. */
+const FIXED = new Set(['threads', 'worker', 'httpAgent', 'httpsAgent'])
+
+/** Whether there is such an option. Throws if its value is wrong, or if it cannot be changed. */
+export function checkChange(name: string, value: unknown): boolean {
+  if (!NAMES.has(name)) return false
+  if (FIXED.has(name)) {
+    const expected = 'given to the constructor: it cannot be changed later'
+    throw invalidOption('ERR_INVALID_ARG_VALUE', name, expected, value, describeType(value))
+  }
+  checkOptions({ [name]: value })
+  return true
 }
 
 function checkInteger(name: string, value: unknown, min: number, max: number): void {
@@ -92,12 +112,11 @@ function checkAgent(name: string, agent: HttpsAgentOptions | undefined, threads:
     }
   }
   const { maxSockets = MAX_SOCKETS } = agent
-  if (maxSockets < threads) {
-    throw invalidOption(
-      'ERR_OUT_OF_RANGE',
-      `${name}.maxSockets`,
-      `at least the number of threads, ${threads}`,
-      maxSockets,
-    )
+  const expected = `Infinity or an integer that is at least the number of threads, ${threads}`
+  if (typeof maxSockets !== 'number') {
+    throw invalidOption('ERR_INVALID_ARG_TYPE', `${name}.maxSockets`, expected, maxSockets)
+  }
+  if (!(Number.isInteger(maxSockets) || maxSockets === Number.POSITIVE_INFINITY) || maxSockets < threads) {
+    throw invalidOption('ERR_OUT_OF_RANGE', `${name}.maxSockets`, expected, maxSockets)
   }
 }

@@ -9,6 +9,7 @@ type Begin = Extract<ToThread, { do: 'begin' }>
 /** A message from the thread, without the request's `id`. */
 type News<M = FromThread> = M extends unknown ? Omit<M, 'id'> : never
 type HandledRequest = Parameters<NodeHttpHandler['handle']>[0]
+type HandleOptions = Parameters<NodeHttpHandler['handle']>[1]
 
 /** Posts a message about this request. Whatever is in `transfer` is moved and not copied. */
 type Post = (news: News, transfer?: ArrayBuffer[]) => void
@@ -25,6 +26,7 @@ export class Outgoing {
   #answer: AsyncIterator<Buffer> | undefined
   #response: IncomingMessage | undefined
   readonly #onEnd: () => void
+  #hasEnded = false
 
   constructor(handler: NodeHttpHandler, begin: Begin, post: Post, onEnd: () => void) {
     this.#post = post
@@ -44,7 +46,7 @@ export class Outgoing {
     try {
       const request = { ...head, body: this.#bodyFrom(body) } as HandledRequest
       const abortSignal = this.#canceller.signal
-      const { response } = await handler.handle(request, { abortSignal, ...(requestTimeout && { requestTimeout }) })
+      const { response } = await handler.handle(request, { abortSignal, requestTimeout } as HandleOptions)
       const { statusCode, reason, headers } = response
       this.#response = response.body as IncomingMessage
       const isAll = headers['content-length'] === '0'
@@ -78,13 +80,17 @@ export class Outgoing {
   }
 
   #fail(error: unknown): void {
+    if (this.#hasEnded) return
     this.#end()
     this.#post({ is: 'failed', error: toPlainError(error) })
   }
 
   /** From here on, the shared memory is not read: the caller's thread may fill it anew once it hears of the end. */
   #end(): void {
+    this.#hasEnded = true
     this.#shared?.release()
+    // A connection waits for the rest of its request's body, even after the answer, and could not be used again.
+    if (this.#chunks?.readableEnded === false) this.#canceller.abort()
     this.#chunks?.destroy()
     this.#onEnd()
   }

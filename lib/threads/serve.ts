@@ -47,13 +47,14 @@ export function serve(port: MessagePort, options: NodeHttpHandlerOptions): void 
 
 /**
  * Certificates are parsed once here. As options of the agent, Node would parse them for every connection: 35 ms for the
- * bundle of a Linux distribution.
+ * bundle of a Linux distribution. If they are wrong, that is left to Node, so that the request fails with Node's error.
  */
 function withSecureContext(options: NodeHttpHandlerOptions): NodeHttpHandlerOptions {
   const httpsAgent = options.httpsAgent as AgentOptions | undefined
   if (httpsAgent?.ca === undefined && httpsAgent?.cert === undefined && httpsAgent?.pfx === undefined) return options
-  return {
-    ...options,
-    httpsAgent: { ...httpsAgent, secureContext: createSecureContext(httpsAgent) } as never,
+  try {
+    return { ...options, httpsAgent: { ...httpsAgent, secureContext: createSecureContext(httpsAgent) } as never }
+  } catch {
+    return options
   }
 }

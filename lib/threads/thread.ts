@@ -26,8 +26,11 @@ export class Thread {
   #cause: unknown
   #isDestroyed = false
 
-  /** `file` is the program of the thread. `options` are those of the SDK's own request handler. */
-  constructor(file: URL, options: NodeHttpHandlerOptions, listener: ThreadListener) {
+  readonly #idleLimit: number
+
+  /** `file` is the program of the thread. `options` are those of the SDK's own request handler. `idleLimit` is in ms. */
+  constructor(file: URL, options: NodeHttpHandlerOptions, listener: ThreadListener, idleLimit = IDLE_LIMIT) {
+    this.#idleLimit = idleLimit
     this.#listener = listener
     this.#worker = startWorker(file, options)
     this.#worker
@@ -84,13 +87,13 @@ export class Thread {
     if (this.#exchanges.size > 0) return
     this.#worker.unref()
     // An idle thread holds on to the shared memory that it has seen.
-    this.#idleTimer = setTimeout(() => this.destroy(), IDLE_LIMIT).unref()
+    this.#idleTimer = setTimeout(() => this.destroy(), this.#idleLimit).unref()
   }
 
   #onExit(exitCode: number): void {
-    clearTimeout(this.#idleTimer)
     this.#listener.onEnd()
     for (const exchange of [...this.#exchanges.values()]) exchange.fail(this.#error(exitCode))
+    clearTimeout(this.#idleTimer)
   }
 
   #error(exitCode: number): Error {

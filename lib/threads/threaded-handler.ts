@@ -1,8 +1,7 @@
 import type { NodeHttpHandlerOptions } from '@smithy/node-http-handler'
-import { describeType, invalidOption } from '../errors/invalid-option.js'
 import { SHARED_MEMORY } from '../requests/shared-body.js'
 import { abortError, type HandleOptions, type Request, type Response } from './exchange.js'
-import { checkOptions, MAX_SOCKETS, type ThreadedHandlerOptions } from './options.js'
+import { checkChange, checkOptions, MAX_SOCKETS, type ThreadedHandlerOptions } from './options.js'
 import { SharedMemory } from './shared-memory.js'
 import { Thread } from './thread.js'
 
@@ -51,19 +50,16 @@ export class ThreadedHandler {
   }
 
   /**
-   * Changes a setting, but not the agents. The SDK calls it too, with a symbol, to pass a default of the client on.
-   *
-   * @throws TypeError or RangeError, with Node's `code`, if the setting is wrong.
+   * To be called by the SDK, which passes its default settings on. A setting that no option has is ignored.
+   * @throws TypeError or RangeError, with Node's `code`, if the value is wrong or the setting cannot be changed.
    */
   updateHttpClientConfig(key: string | symbol, value: unknown): void {
-    const name = typeof key === 'symbol' ? String(Symbol.keyFor(key)).replace('@smithy/', '') : key
-    if (name === 'httpAgent' || name === 'httpsAgent') {
-      const expected = 'given to the constructor, because threads keep their connections'
-      throw invalidOption('ERR_INVALID_ARG_VALUE', name, expected, value, describeType(value))
+    if (key === LOGGER) {
+      this.#options.logger ??= value as ThreadedHandlerOptions['logger']
+      return
     }
-    const isDefault = typeof key === 'symbol'
-    if (!isDefault) checkOptions({ [name]: value })
-    if (isDefault && this.#options[name as keyof ThreadedHandlerOptions] !== undefined) return
+    const name = key === DEFAULT_SOCKET_TIMEOUT ? 'defaultSocketTimeout' : String(key)
+    if (key !== DEFAULT_SOCKET_TIMEOUT && !checkChange(name, value)) return
     Object.assign(this.#options, { [name]: value })
     if (name !== 'logger') for (const thread of this.#threads) thread?.configure(name, value)
   }
@@ -109,6 +105,10 @@ export class ThreadedHandler {
     } as NodeHttpHandlerOptions
   }
 }
+
+/** The SDK's names for its client's settings, which do not replace those of the handler. */
+const LOGGER = Symbol.for('logger')
+const DEFAULT_SOCKET_TIMEOUT = Symbol.for('@smithy/defaultSocketTimeout')
 
 type Load = [bytes: number, requests: number]
 
