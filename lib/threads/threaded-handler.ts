@@ -21,14 +21,14 @@ export class ThreadedHandler {
   readonly metadata = { handlerProtocol: 'http/1.1' }
   readonly [SHARED_MEMORY] = new SharedMemory()
   readonly #options: ThreadedHandlerOptions
-  readonly #file: URL
+  readonly #file: URL | undefined
   readonly #threads: (Thread | undefined)[]
 
   /** @throws TypeError or RangeError, with Node's `code`, if an option is wrong. */
   constructor(options: ThreadedHandlerOptions = {}) {
     checkOptions(options)
     this.#options = { ...options }
-    this.#file = options.worker ?? new URL(import.meta.url.endsWith('.ts') ? 'worker.ts' : 'worker.js', import.meta.url)
+    this.#file = options.worker ?? defaultFile()
     this.#threads = Array.from({ length: options.threads ?? 1 })
   }
 
@@ -100,6 +100,12 @@ export class ThreadedHandler {
       httpsAgent: { ...httpsAgent, maxSockets: share(httpsAgent) },
     } as NodeHttpHandlerOptions
   }
+}
+
+/** The file beside this module. Undefined in a CommonJS bundle, where `import.meta.url` may be. */
+function defaultFile(): URL | undefined {
+  const url: string | undefined = import.meta.url
+  return url ? new URL(url.endsWith('.ts') ? 'worker.ts' : 'worker.js', url) : undefined
 }
 
 /** The SDK's names for its client's settings, which do not replace those of the handler. */
