@@ -86,7 +86,7 @@ t.test('a program of the thread that is missing fails the first request and says
   const error = await failureOf(handler.handle(silent.request()))
   t.match(
     error.message,
-    /worker\.mjs, the program of the thread, does not exist\. .* s3-writable\/threads\/worker, .* option `worker`/,
+    /the program of the thread, .*worker\.mjs, does not exist\. .* s3-writable\/threads\/worker, .* option `worker`/,
   )
 })
 
