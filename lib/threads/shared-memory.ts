@@ -13,7 +13,13 @@ const IDLE_LIMIT = 60_000
 export class SharedMemory implements PartMemory {
   /** The one that was used last is at the end. */
   readonly #idle = new Map<Buffer, number>()
+  readonly #idleLimit: number
   #timer: NodeJS.Timeout | undefined
+
+  /** `idleLimit` is in ms. */
+  constructor(idleLimit = IDLE_LIMIT) {
+    this.#idleLimit = idleLimit
+  }
 
   allocate(size: number): Buffer {
     if (size < MIN_SHARED) return Buffer.allocUnsafeSlow(size)
@@ -39,12 +45,12 @@ export class SharedMemory implements PartMemory {
   #watch(): void {
     const [since] = this.#idle.values()
     if (since === undefined || this.#timer !== undefined) return
-    this.#timer = setTimeout(() => this.#drop(), since + IDLE_LIMIT - performance.now()).unref()
+    this.#timer = setTimeout(() => this.#drop(), since + this.#idleLimit - performance.now()).unref()
   }
 
   #drop(): void {
     this.#timer = undefined
-    const old = performance.now() - IDLE_LIMIT
+    const old = performance.now() - this.#idleLimit
     for (const [buffer, since] of this.#idle) if (since <= old) this.#idle.delete(buffer)
     this.#watch()
   }
