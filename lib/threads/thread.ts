@@ -108,6 +108,11 @@ export class Thread {
   }
 }
 
+/** The program beside a module of this folder. A CommonJS bundle may have no `import.meta.url`. */
+export function programBeside(url: string | undefined): URL | undefined {
+  return url === undefined ? undefined : new URL(`worker.${url.slice(-2)}`, url)
+}
+
 function startWorker(file: URL | undefined, options: NodeHttpHandlerOptions): Worker {
   if (file === undefined || !existsSync(file)) {
     throw new Error(

@@ -3,7 +3,7 @@ import { SHARED_MEMORY } from '../requests/shared-body.js'
 import { abortError, type HandleOptions, type Request, type Response } from './exchange.js'
 import { checkChange, checkOptions, MAX_SOCKETS, type ThreadedHandlerOptions } from './options.js'
 import { SharedMemory } from './shared-memory.js'
-import { Thread } from './thread.js'
+import { programBeside, Thread } from './thread.js'
 
 /**
  * A request handler for the clients of the AWS SDK whose connections live in worker threads: TLS, HTTP and the sockets cost
@@ -28,7 +28,7 @@ export class ThreadedHandler {
   constructor(options: ThreadedHandlerOptions = {}) {
     checkOptions(options)
     this.#options = { ...options }
-    this.#file = options.worker ?? defaultFile()
+    this.#file = options.worker ?? programBeside(import.meta.url)
     this.#threads = Array.from({ length: options.threads ?? 1 })
   }
 
@@ -100,12 +100,6 @@ export class ThreadedHandler {
       httpsAgent: { ...httpsAgent, maxSockets: share(httpsAgent) },
     } as NodeHttpHandlerOptions
   }
-}
-
-/** The file beside this module. Undefined in a CommonJS bundle, where `import.meta.url` may be. */
-function defaultFile(): URL | undefined {
-  const url: string | undefined = import.meta.url
-  return url ? new URL(url.endsWith('.ts') ? 'worker.ts' : 'worker.js', url) : undefined
 }
 
 /** The SDK's names for its client's settings, which do not replace those of the handler. */

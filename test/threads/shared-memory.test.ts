@@ -6,6 +6,7 @@ import { s3Writable } from '../../lib/index.js'
 import { RateLimit } from '../../lib/requests/rate-limit.js'
 import { SharedBody } from '../../lib/requests/shared-body.js'
 import { SliceSize } from '../../lib/requests/sliced-body.js'
+import { RemoteRate } from '../../lib/threads/outgoing.js'
 import { SharedMemory } from '../../lib/threads/shared-memory.js'
 import { failureOf } from '../support/assertions.js'
 import { bytes, KiB, P, sha256 } from '../support/bytes.js'
@@ -69,6 +70,26 @@ t.test('a shared body without a rate limit is never held back', async (t) => {
   body.asksFor(1)
   body.handedOver()
   body.release()
+})
+
+t.test('the rate limit of a thread asks the other side, and has one waiter at most', async (t) => {
+  const asked: number[] = []
+  const rate = new RemoteRate((bytes) => asked.push(bytes))
+  let granted = 0
+  const waiter = { bytes: 5, onGranted: () => void granted++ }
+  t.equal(rate.hasWaiters, false)
+  t.equal(rate.isWaiting(undefined), false)
+  rate.join(waiter)
+  t.equal(rate.hasWaiters, true)
+  t.equal(rate.isWaiting(waiter), true)
+  rate.grant()
+  rate.grant()
+  t.equal(rate.isWaiting(waiter), false)
+  rate.join(waiter)
+  rate.leave(undefined)
+  rate.leave(waiter)
+  rate.grant()
+  t.same({ asked, granted }, { asked: [5, 5], granted: 1 })
 })
 
 const data = bytes(2 * P + 1)

@@ -7,7 +7,7 @@ import { GetObjectCommand, HeadObjectCommand, PutObjectCommand } from '@aws-sdk/
 import t from 'tap'
 import { s3Writable } from '../../lib/index.js'
 import { ThreadedHandler } from '../../lib/threads/index.js'
-import { Thread } from '../../lib/threads/thread.js'
+import { programBeside, Thread } from '../../lib/threads/thread.js'
 import { failureOf } from '../support/assertions.js'
 import { bytes, P, sha256 } from '../support/bytes.js'
 import { faultProxy } from '../support/fault-proxy.js'
@@ -146,4 +146,28 @@ t.test('a thread ends after its time without a request, and not while it has one
   response.body.destroy()
   await exit
   t.ok(ended.length > 0)
+})
+
+t.test('the program of the thread lies beside the module, or is not known in a CommonJS bundle', async (t) => {
+  t.equal(programBeside('file:///a/threaded-handler.ts')?.href, 'file:///a/worker.ts')
+  t.equal(programBeside('file:///a/bundle.mjs')?.href, 'file:///a/worker.js')
+  t.equal(programBeside(undefined), undefined)
+  const listener = { onEnd: () => {}, onWarning: () => {} }
+  t.throws(() => new Thread(undefined, {}, listener), { message: /^the program of the thread does not exist/ })
+})
+
+t.test('without a logger, warnings go to the console', async (t) => {
+  const calls = t.capture(console, 'warn')
+  const handler = new ThreadedHandler({ requestTimeout: 10 }) as Handler
+  t.teardown(() => handler.destroy())
+  const answer = failureOf(handler.handle(silent.request()))
+  await once(silent.server, 'request')
+  let warned = calls()
+  while (warned.length === 0) {
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    warned = calls()
+  }
+  t.match(warned, [{ args: [/requestTimeout/] }])
+  handler.destroy()
+  await answer
 })
