@@ -156,7 +156,7 @@ export class Exchange {
 
   async #passChunkOn(): Promise<void> {
     try {
-      const { value, done } = (await this.#chunks?.next()) ?? { done: true }
+      const { value, done } = await (this.#chunks as AsyncIterator<unknown>).next()
       if (!this.#hasEnded) this.#post({ do: 'chunk', chunk: done ? undefined : toChunk(value) })
     } catch (error) {
       this.#cancel()

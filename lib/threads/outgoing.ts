@@ -128,7 +128,7 @@ class ThreadBody extends SlicedBody {
 }
 
 /** Stands for the rate limit of the upload, which is in the caller's thread. One body asks for one slice at a time. */
-class RemoteRate implements Rate {
+export class RemoteRate implements Rate {
   maxSlice = 0
   readonly #ask: (bytes: number) => void
   #waiter: Waiter | undefined

@@ -1,6 +1,5 @@
 import type { AgentOptions } from 'node:https'
 import { createSecureContext } from 'node:tls'
-import { inspect } from 'node:util'
 import type { MessagePort } from 'node:worker_threads'
 import { NodeHttpHandler, type NodeHttpHandlerOptions } from '@smithy/node-http-handler'
 import type { FromThread, ToThread } from './messages.js'
@@ -15,9 +14,10 @@ export function serve(port: MessagePort, options: NodeHttpHandlerOptions): void 
     post({
       id: 0,
       is: 'warning',
-      text: texts.map((text) => (typeof text === 'string' ? text : inspect(text))).join(' '),
+      text: texts.map(String).join(' '),
     })
-  const logger = { trace: () => {}, debug: () => {}, info: () => {}, warn, error: warn }
+  // The SDK's handler only warns.
+  const logger = { warn } as unknown as NonNullable<NodeHttpHandlerOptions['logger']>
   const handler = new NodeHttpHandler({ ...withSecureContext(options), logger })
 
   port.on('message', (message: ToThread) => {

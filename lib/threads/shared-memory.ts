@@ -21,12 +21,14 @@ const IDLE_LIMIT = 60_000
 export class SharedMemory implements PartMemory {
   /** The one that was used last is at the end. */
   readonly #idle = new Map<Buffer, number>()
+  readonly #idleLimit: number
   #timer: NodeJS.Timeout | undefined
   readonly #onDropped: (bytes: number) => void
 
-  /** `onDropped` is called when so many bytes will not be used again. */
-  constructor(onDropped: (bytes: number) => void) {
+  /** `onDropped` is called when so many bytes will not be used again. `idleLimit` is in ms. */
+  constructor(onDropped: (bytes: number) => void, idleLimit = IDLE_LIMIT) {
     this.#onDropped = onDropped
+    this.#idleLimit = idleLimit
   }
 
   allocate(size: number): Buffer {
@@ -59,10 +61,10 @@ export class SharedMemory implements PartMemory {
     if (since === undefined || this.#timer !== undefined) return
     const onTime = (): void => {
       this.#timer = undefined
-      this.#dropOlderThan(performance.now() - IDLE_LIMIT)
+      this.#dropOlderThan(performance.now() - this.#idleLimit)
       this.#watch()
     }
-    this.#timer = setTimeout(onTime, since + IDLE_LIMIT - performance.now()).unref()
+    this.#timer = setTimeout(onTime, since + this.#idleLimit - performance.now()).unref()
   }
 
   /** Drops the buffers that were used last at this time, in `performance.now()`'s milliseconds, or before. */

@@ -29,7 +29,12 @@ export class Thread {
   readonly #idleLimit: number
 
   /** `file` is the program of the thread. `options` are those of the SDK's own request handler. `idleLimit` is in ms. */
-  constructor(file: URL, options: NodeHttpHandlerOptions, listener: ThreadListener, idleLimit = IDLE_LIMIT) {
+  constructor(
+    file: URL | undefined,
+    options: NodeHttpHandlerOptions,
+    listener: ThreadListener,
+    idleLimit = IDLE_LIMIT,
+  ) {
     this.#idleLimit = idleLimit
     this.#listener = listener
     this.#worker = startWorker(file, options)
@@ -108,10 +113,19 @@ export class Thread {
   }
 }
 
-function startWorker(file: URL, options: NodeHttpHandlerOptions): Worker {
-  if (!existsSync(file)) {
+/**
+ * The program beside a module of this folder. A CommonJS bundle may have no `import.meta.url`. For the TypeScript source,
+ * which only tests run, it is the compiled program: a thread of the source would load the compiler.
+ */
+export function programBeside(url: string | undefined): URL | undefined {
+  if (url === undefined) return undefined
+  return new URL(url.endsWith('.ts') ? '../../dist/threads/worker.js' : 'worker.js', url)
+}
+
+function startWorker(file: URL | undefined, options: NodeHttpHandlerOptions): Worker {
+  if (file === undefined || !existsSync(file)) {
     throw new Error(
-      `${fileURLToPath(file)}, the program of the thread, does not exist. A bundle needs a copy of it, bundled too from s3-writable/threads/worker, and its URL as the option \`worker\` of ThreadedHandler`,
+      `the program of the thread${file === undefined ? '' : `, ${fileURLToPath(file)},`} does not exist. A bundle needs a copy of it, bundled too from s3-writable/threads/worker, and its URL as the option \`worker\` of ThreadedHandler`,
     )
   }
   const execArgv = networkArguments(process.execArgv)

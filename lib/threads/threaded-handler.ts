@@ -3,7 +3,7 @@ import { SHARED_MEMORY } from '../requests/shared-body.js'
 import { abortError, type HandleOptions, type Request, type Response } from './exchange.js'
 import { checkChange, checkOptions, MAX_SOCKETS, type ThreadedHandlerOptions } from './options.js'
 import { SharedMemory } from './shared-memory.js'
-import { Thread } from './thread.js'
+import { programBeside, Thread } from './thread.js'
 
 /**
  * A request handler for the clients of the AWS SDK whose connections live in worker threads: TLS, HTTP and the sockets cost
@@ -23,16 +23,14 @@ export class ThreadedHandler {
     for (const thread of this.#threads) thread?.forget(bytes)
   })
   readonly #options: ThreadedHandlerOptions
-  readonly #file: URL
+  readonly #file: URL | undefined
   readonly #threads: (Thread | undefined)[]
 
   /** @throws TypeError or RangeError, with Node's `code`, if an option is wrong. */
   constructor(options: ThreadedHandlerOptions = {}) {
     checkOptions(options)
     this.#options = { ...options }
-    // The tests run the TypeScript source of this file. A thread of theirs would load the compiler.
-    const compiled = import.meta.url.endsWith('.ts') ? '../../dist/threads/worker.js' : 'worker.js'
-    this.#file = options.worker ?? new URL(compiled, import.meta.url)
+    this.#file = options.worker ?? programBeside(import.meta.url)
     this.#threads = Array.from({ length: options.threads ?? 1 })
   }
 

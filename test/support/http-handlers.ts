@@ -8,10 +8,12 @@ import type { Readable } from 'node:stream'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { NodeHttpHandler, type NodeHttpHandlerOptions } from '@smithy/node-http-handler'
 import type { Test } from 'tap'
+import { SHARED_MEMORY } from '../../lib/requests/shared-body.js'
 import { abortError, Exchange, type HandleOptions, type Request } from '../../lib/threads/exchange.js'
 import { ThreadedHandler, type ThreadedHandlerOptions } from '../../lib/threads/index.js'
 import type { FromThread } from '../../lib/threads/messages.js'
 import { serve } from '../../lib/threads/serve.js'
+import { SharedMemory } from '../../lib/threads/shared-memory.js'
 import { sha256 } from './bytes.js'
 
 /** What a request handler of the SDK resolves with. */
@@ -44,6 +46,7 @@ export const HANDLERS: Record<string, (options?: Options) => Handler> = {
 
 /** A handler without a thread: both ends of its messages are in this thread. */
 export class LocalHandler implements Handler {
+  readonly [SHARED_MEMORY] = new SharedMemory(() => {})
   readonly #exchanges = new Map<number, Exchange>()
   readonly #port: MessagePort
   #lastId = 0

@@ -7,7 +7,7 @@ import { GetObjectCommand, HeadObjectCommand, PutObjectCommand } from '@aws-sdk/
 import t from 'tap'
 import { s3Writable } from '../../lib/index.js'
 import { ThreadedHandler } from '../../lib/threads/index.js'
-import { Thread } from '../../lib/threads/thread.js'
+import { programBeside, Thread } from '../../lib/threads/thread.js'
 import { failureOf } from '../support/assertions.js'
 import { bytes, P, sha256 } from '../support/bytes.js'
 import { faultProxy } from '../support/fault-proxy.js'
@@ -86,7 +86,7 @@ t.test('a program of the thread that is missing fails the first request and says
   const error = await failureOf(handler.handle(silent.request()))
   t.match(
     error.message,
-    /worker\.mjs, the program of the thread, does not exist\. .* s3-writable\/threads\/worker, .* option `worker`/,
+    /the program of the thread, .*worker\.mjs, does not exist\. .* s3-writable\/threads\/worker, .* option `worker`/,
   )
 })
 
@@ -130,7 +130,7 @@ t.test('requests go to the thread with the fewest bytes, and then to the one wit
 t.test('a thread ends after its time without a request, and not while it has one', async (t) => {
   const ended: string[] = []
   const listener = { onEnd: () => ended.push('end'), onWarning: () => {} }
-  const file = new URL('../../lib/threads/worker.ts', import.meta.url)
+  const file = new URL('../../dist/threads/worker.js', import.meta.url)
   const thread = new Thread(file, {}, listener, 50)
   const { response } = await thread.send(silent.request({ path: '/starts' }) as never, {})
   const exit = once(workers.at(-1) as Worker, 'exit')
@@ -146,4 +146,28 @@ t.test('a thread ends after its time without a request, and not while it has one
   response.body.destroy()
   await exit
   t.ok(ended.length > 0)
+})
+
+t.test('the program of the thread lies beside the module, or is not known in a CommonJS bundle', async (t) => {
+  t.equal(programBeside('file:///a/b/c/threaded-handler.ts')?.href, 'file:///a/dist/threads/worker.js')
+  t.equal(programBeside('file:///a/bundle.mjs')?.href, 'file:///a/worker.js')
+  t.equal(programBeside(undefined), undefined)
+  const listener = { onEnd: () => {}, onWarning: () => {} }
+  t.throws(() => new Thread(undefined, {}, listener), { message: /^the program of the thread does not exist/ })
+})
+
+t.test('without a logger, warnings go to the console', async (t) => {
+  const calls = t.capture(console, 'warn')
+  const handler = new ThreadedHandler({ requestTimeout: 10 }) as Handler
+  t.teardown(() => handler.destroy())
+  const answer = failureOf(handler.handle(silent.request()))
+  await once(silent.server, 'request')
+  let warned = calls()
+  while (warned.length === 0) {
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    warned = calls()
+  }
+  t.match(warned, [{ args: [/requestTimeout/] }])
+  handler.destroy()
+  await answer
 })
