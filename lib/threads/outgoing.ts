@@ -65,10 +65,10 @@ export class Outgoing {
 
   async #readOn(): Promise<void> {
     try {
-      const { value, done } = (await this.#answer?.next()) ?? { done: true }
+      const { value, done } = await (this.#answer as AsyncIterator<Buffer>).next()
       if (done) {
         this.#end()
-        this.#post({ is: 'ended', trailers: this.#response?.trailers ?? {} })
+        this.#post({ is: 'ended', trailers: (this.#response as IncomingMessage).trailers })
       } else {
         // A copy, because a message would otherwise carry the whole memory that the chunk is a part of.
         const chunk = new Uint8Array(value as Buffer)

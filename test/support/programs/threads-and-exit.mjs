@@ -19,8 +19,9 @@ async function send(path) {
 const SCENARIOS = {
   idle: () => send('/ok'),
   exit: async () => {
-    setTimeout(() => process.exit(7), 500)
-    await Promise.all([send('/ok'), send('/waits')])
+    void send('/waits')
+    await send('/ok')
+    process.exit(7)
   },
   cluster: async () => {
     if (cluster.isPrimary) cluster.fork()
