@@ -69,13 +69,10 @@ export class SharedMemory implements PartMemory {
 
   /** Drops the buffers that were used last at this time, in `performance.now()`'s milliseconds, or before. */
   #dropOlderThan(time: number): void {
-    let bytes = 0
-    for (const [buffer, since] of this.#idle) {
-      if (since > time) break
-      this.#idle.delete(buffer)
-      bytes += buffer.length
-    }
-    if (bytes === 0) return
+    const old = [...this.#idle].filter(([, since]) => since <= time).map(([buffer]) => buffer)
+    if (old.length === 0) return
+    const bytes = old.reduce((sum, { length }) => sum + length, 0)
+    for (const buffer of old) this.#idle.delete(buffer)
     announceGarbage(bytes)
     this.#onDropped(bytes)
   }
