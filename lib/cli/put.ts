@@ -23,6 +23,8 @@ import type { UploadCommandOptions } from './put-options.js'
 import { findInputFile, planResume, type ResumePlan } from './resume.js'
 import { guessContentType, refuseCreateOnlyOptions, s3Parameters } from './s3-parameters.js'
 
+/** A thread besides the one that reads, where there is a second core for it. */
+const DEFAULT_THREADS = Math.min(1, availableParallelism() - 1)
 /** The code, in JSON, of the failure of a producer. */
 const PRODUCER_FAILED = 'ERR_PRODUCER'
 const doNothing = async (): Promise<void> => {}
@@ -44,7 +46,7 @@ async function upload(to: Address, words: string[], options: UploadCommandOption
   if (options.resume) refuseCreateOnlyOptions(options)
   // Before any request is sent: an option that is wrong must be the first to fail.
   const concurrency = concurrencyWithin(options)
-  const client = await makeClient({ threads: availableParallelism() > 1 ? 1 : 0, ...options })
+  const client = await makeClient({ threads: DEFAULT_THREADS, ...options })
   const input = command === undefined ? findInputFile() : undefined
   const onResumeError = (error: unknown): never => {
     const hint = (producer: string[]): string => resumeHint(to, error, options, producer)
