@@ -119,7 +119,8 @@ export class Upload implements WriteTarget {
     const problem = this.#digest.problem(full.crc)
     if (problem !== undefined) throw this.#requests.error('ERR_S3_INTEGRITY', problem, { UploadId: this.UploadId })
     const last = this.#cutter.end()
-    const result = await (this.#state.at === 'idle' ? this.#put(last) : this.#complete(last, streamed, full))
+    const isSmall = this.#state.at === 'idle'
+    const result = await (isSmall ? this.#put(last).finally(last?.release) : this.#complete(last, streamed, full))
     if (this.#progress.skipped !== undefined) result.skipped = this.#progress.skipped
     this.#state = { at: 'done', UploadId: result.UploadId, result }
     this.#cutter.drop()
@@ -201,16 +202,12 @@ export class Upload implements WriteTarget {
   }
 
   async #put(last: Part | undefined): Promise<S3WritableResult> {
-    const { body, crc, release } = last ?? EMPTY_PART
-    try {
-      await this.#beforeComplete(body.length, 1)
-      const counted = this.#progress.bodyToSend(body, crc, this.#cancelAnswers.signal)
-      const result = await this.#completing(undefined, putObject(this.#requests, counted, this.#isAborted))
-      this.#progress.acknowledged(counted)
-      return result
-    } finally {
-      release()
-    }
+    const { body, crc } = last ?? EMPTY_PART
+    await this.#beforeComplete(body.length, 1)
+    const counted = this.#progress.bodyToSend(body, crc, this.#cancelAnswers.signal)
+    const result = await this.#completing(undefined, putObject(this.#requests, counted, this.#isAborted))
+    this.#progress.acknowledged(counted)
+    return result
   }
 
   async #complete(last: Part | undefined, streamed: SizeAndCrc, full: SizeAndCrc): Promise<S3WritableResult> {
@@ -223,8 +220,8 @@ export class Upload implements WriteTarget {
     const UploadId = this.UploadId as string
     const { list: parts, beforePoint } = sender.parts
     await this.#beforeComplete(full.size, parts.length)
-    const { leavePartsOnError: leaveParts } = this.#options
     const sizes = { full, streamed, partsBeforePoint: beforePoint.parts }
+    const { leavePartsOnError: leaveParts } = this.#options
     const upload = { UploadId, parts, ...sizes, leaveParts, isAborted: this.#isAborted }
     return await this.#completing(UploadId, completeUpload(this.#requests, upload, this.#cancelAnswers.signal))
   }
