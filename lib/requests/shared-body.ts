@@ -61,9 +61,7 @@ export class SharedBody implements AttemptBody {
   }
 
   get isHeldBack(): boolean {
-    const { rateLimit } = this.sliceSize
-    if (rateLimit === undefined) return false
-    return this.hasSocket ? rateLimit.isWaiting(this.#waiter) : rateLimit.hasWaiters
+    return this.sliceSize.holdsBack(this.hasSocket, this.#waiter)
   }
 
   requestStalled(): void {

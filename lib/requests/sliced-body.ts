@@ -77,6 +77,12 @@ export class SliceSize {
     return this.keepsSmall ? this.first : Math.min(this.#size, this.#largest)
   }
 
+  /** Whether the rate limit holds back a body that asked for its next slice with this waiter. */
+  holdsBack(hasSocket: boolean, waiter: Waiter | undefined): boolean {
+    if (this.rateLimit === undefined) return false
+    return hasSocket ? this.rateLimit.isWaiting(waiter) : this.rateLimit.hasWaiters
+  }
+
   /** To be called when the socket has taken a slice, `ms` milliseconds after it was offered. */
   sliceTaken(ms: number): void {
     this.#size = ms < FAST_SLICE_MS ? Math.min(this.#max, this.#size * GROWTH) : FIRST_SLICE
@@ -144,9 +150,7 @@ export class SlicedBody extends Readable implements AttemptBody {
   }
 
   get isHeldBack(): boolean {
-    const { rateLimit } = this.#sliceSize
-    if (rateLimit === undefined) return false
-    return this.hasSocket ? rateLimit.isWaiting(this.#waiter) : rateLimit.hasWaiters
+    return this.#sliceSize.holdsBack(this.hasSocket, this.#waiter)
   }
 
   /** The SDK's request handler pipes the body into the request, which is kept for `hasSocket` and `release`. */
