@@ -1,12 +1,11 @@
 import { EventEmitter, once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import https from 'node:https'
 import type { Socket } from 'node:net'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { answerInsteadOfS3, type Fault, sendAnswer } from './faults.js'
+import { certificate, listen } from './listen.js'
 import { type RecordedRequest, recordRequest } from './recorded-request.js'
 import { endpoint } from './store.js'
 
@@ -139,17 +138,8 @@ export async function faultProxy(t: Pick<Test, 'teardown'>, options: ProxyOption
     sockets.set(socket, ++opened)
     socket.on('error', () => {})
   })
-  server.keepAliveTimeout = 60_000
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  // If another teardown throws, tap skips the one below. The open server must not keep the test file from ending then.
-  server.unref()
-  t.teardown(() => {
-    server.closeAllConnections()
-    server.close()
-    agent.destroy()
-  })
-  const { port } = server.address() as { port: number }
+  const port = await listen(t, server)
+  t.teardown(() => agent.destroy())
   const of = (operation: string): RecordedRequest[] => seen.filter((request) => request.operation === operation)
   return {
     url: `${tls ? 'https' : 'http'}://127.0.0.1:${port}`,
@@ -181,13 +171,5 @@ function rateLimiter(bytesPerSecond: number): (bytes: number) => Promise<void> {
     due = Math.max(due, performance.now() - 50) + (bytes / bytesPerSecond) * 1000
     const wait = due - performance.now()
     if (wait > 1) await sleep(wait)
-  }
-}
-
-function certificate(): { cert: Buffer; key: Buffer } {
-  const folder = process.env.TEST_CERTIFICATE ?? ''
-  return {
-    cert: readFileSync(join(folder, 'public.crt')),
-    key: readFileSync(join(folder, 'private.key')),
   }
 }

@@ -1,9 +1,5 @@
-import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import http, { type RequestListener } from 'node:http'
 import https, { type ServerOptions } from 'node:https'
-import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { NodeHttpHandler, type NodeHttpHandlerOptions } from '@smithy/node-http-handler'
@@ -15,6 +11,7 @@ import type { FromThread } from '../../lib/threads/messages.js'
 import { serve } from '../../lib/threads/serve.js'
 import { SharedMemory } from '../../lib/threads/shared-memory.js'
 import { sha256 } from './bytes.js'
+import { listen } from './listen.js'
 
 /** What a request handler of the SDK resolves with. */
 export interface HttpAnswer {
@@ -123,11 +120,6 @@ export interface TestServer {
   request: (fields?: object) => object
 }
 
-/** The certificate of the tests, which every process of the tests trusts. */
-export function certificate(folder = process.env.TEST_CERTIFICATE ?? ''): { cert: Buffer; key: Buffer } {
-  return { cert: readFileSync(join(folder, 'public.crt')), key: readFileSync(join(folder, 'private.key')) }
-}
-
 /** Starts a server, with TLS if `tls` is given, and closes it when the test ends. */
 export async function testServer(
   t: Pick<Test, 'teardown'>,
@@ -140,15 +132,7 @@ export async function testServer(
     connections++
     socket.on('error', () => {})
   })
-  server.keepAliveTimeout = 60_000
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  server.unref()
-  t.teardown(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const { port } = server.address() as AddressInfo
+  const port = await listen(t, server)
   const protocol = tls === undefined ? 'http:' : 'https:'
   const request = (fields: object = {}): object => ({
     method: 'GET',

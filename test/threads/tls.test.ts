@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
 import t from 'tap'
 import { makeCertificate } from '../support/certificate.js'
-import { certificate, HANDLERS, outcome, testServer } from '../support/http-handlers.js'
+import { HANDLERS, outcome, testServer } from '../support/http-handlers.js'
+import { certificate } from '../support/listen.js'
 
 const folder = mkdtempSync(join(tmpdir(), 's3-writable-tls-'))
 t.teardown(() => rmSync(folder, { recursive: true, force: true }))
