@@ -116,7 +116,7 @@ for (const [what, fault, size = 3 * P] of FAULTS) {
     const kept: unknown[] = []
     const before = await heldBytes()
     for (let i = 0; i < 3; i++) {
-      const upload = s3Writable({ client, Bucket, Key: 'k', partSize: P, stallTimeout: 500 })
+      const upload = s3Writable({ client, Bucket, Key: 'k', partSize: P, stallTimeout: 2000 })
       kept.push(upload, await failureOf(pipeline(zeros(size), upload)))
     }
     // An idle connection keeps its last request alive.
