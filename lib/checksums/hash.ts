@@ -1,17 +1,37 @@
 import { createHash, type Hash } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
+import { Crc, isCrcName } from './crc.js'
 
 /** After this many bytes of synchronous work the event loop gets a turn, so that sockets are served in between. */
 export const BYTES_PER_TURN = 4 * 1024 * 1024
 /** The largest number of bytes that one `update` of a Node hash accepts. A part may hold up to 5 GiB. */
 export const MAX_HASH_INPUT = 2 ** 31 - 1
 
+/** A Node hash, or a CRC. */
+export interface Digest {
+  update(bytes: Uint8Array): unknown
+  digest(encoding: 'base64' | 'hex'): string
+}
+
+/** S3's names of the checksums that `newDigest` computes. CRC-32 is not among them: see crc32.ts. */
+const ALGORITHMS = ['CRC32C', 'CRC64NVME', 'MD5', 'SHA1', 'SHA256', 'SHA512']
+
+/** Whether a checksum of this algorithm, by S3's name, is computed here. Another one is left to the SDK. */
+export function isComputedHere(algorithm: string): boolean {
+  return algorithm === 'CRC32' || ALGORITHMS.includes(algorithm)
+}
+
+/** Begins a checksum of an algorithm, by S3's name or by Node's. */
+export function newDigest(algorithm: string): Digest {
+  return isCrcName(algorithm) ? new Crc(algorithm) : createHash(algorithm)
+}
+
 /**
  * Hashes any number of bytes, and lets the event loop run every 4 MiB, because a large part takes seconds. Calls
  * `onTurn` each time; if that throws, hashing ends with its error.
  */
-export async function hashInTurns(algorithm: string, bytes: Uint8Array, onTurn = (): void => {}): Promise<Hash> {
-  const hash = createHash(algorithm)
+export async function hashInTurns(algorithm: string, bytes: Uint8Array, onTurn = (): void => {}): Promise<Digest> {
+  const hash = newDigest(algorithm)
   for (let offset = 0; offset < bytes.length; offset += BYTES_PER_TURN) {
     hash.update(bytes.subarray(offset, offset + BYTES_PER_TURN))
     await turn()

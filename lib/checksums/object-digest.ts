@@ -1,27 +1,30 @@
-import { createHash, type Hash } from 'node:crypto'
 import { crc32Base64 } from './crc32.js'
+import { type Digest, newDigest } from './hash.js'
 
-const HASHES = Object.entries({
-  ContentMD5: 'md5',
-  ChecksumMD5: 'md5',
-  ChecksumSHA1: 'sha1',
-  ChecksumSHA256: 'sha256',
-  ChecksumSHA512: 'sha512',
-})
+/** The CRCs that S3 verifies too. They are also accepted where not every byte is read here. */
+const CRCS = { ChecksumCRC32C: 'CRC32C', ChecksumCRC64NVME: 'CRC64NVME' }
+const HASHES = {
+  ContentMD5: 'MD5',
+  ChecksumMD5: 'MD5',
+  ChecksumSHA1: 'SHA1',
+  ChecksumSHA256: 'SHA256',
+  ChecksumSHA512: 'SHA512',
+}
 
 /**
- * Verifies the hash of the full object that the caller gave, such as `ContentMD5`. S3 verifies it only for a PutObject,
- * not for an object in parts, so it is verified here for every object. The bytes are hashed only if such a hash was
- * given.
+ * Verifies the hash of the full object that the caller gave, such as `ContentMD5`. S3 verifies most of them only for a
+ * PutObject, not for an object in parts, and some stores (Ceph, rclone) verify none. So it is verified here for every
+ * object. The bytes are hashed only if such a hash was given.
  */
 export class ObjectDigest {
-  readonly #hashes: { name: string; expected: unknown; hash: Hash }[] = []
+  readonly #hashes: { name: string; expected: unknown; hash: Digest }[] = []
   readonly #crc: unknown
 
-  constructor(s3: Readonly<Record<string, unknown>>) {
+  /** `hasAllBytes`: whether `update` will be called with the object's first bytes too, which a resume point skips. */
+  constructor(s3: Readonly<Record<string, unknown>>, hasAllBytes = true) {
     this.#crc = s3.ChecksumCRC32
-    for (const [name, algorithm] of HASHES) {
-      if (name in s3) this.#hashes.push({ name, expected: s3[name], hash: createHash(algorithm) })
+    for (const [name, algorithm] of Object.entries(hasAllBytes ? { ...HASHES, ...CRCS } : HASHES)) {
+      if (name in s3) this.#hashes.push({ name, expected: s3[name], hash: newDigest(algorithm) })
     }
   }
 

@@ -1,18 +1,16 @@
 import { crc32Base64 } from '../checksums/crc32.js'
-import { hashInTurns } from '../checksums/hash.js'
+import { hashInTurns, isComputedHere } from '../checksums/hash.js'
 import type { DeclaredChecksums } from '../options/checksums.js'
 import type { Params } from '../options/types.js'
-
-/** Algorithms that Node's `crypto` computes, under the names that S3 gives them. */
-const NODE_HASHES = ['MD5', 'SHA1', 'SHA256', 'SHA512']
 
 /**
  * The checksum of a body, as parameters of its request. `given` holds the caller's parameters: a checksum that is among
  * them is not computed.
  *
  * - CRC-32 has been computed as the bytes were written.
- * - Node's hashes are computed here, in turns with the event loop. The SDK would hash the body in one call, which
- *   blocks the event loop, and fails for more than 2 GiB - 1.
+ * - The others of `isComputedHere` are computed in turns with the event loop. The SDK would hash the body in one call,
+ *   which blocks the event loop, and fails for more than 2 GiB - 1. Older versions of it need another
+ *   package for CRC64NVME.
  * - The SDK computes a checksum of any other algorithm.
  */
 export async function bodyChecksum(
@@ -24,7 +22,7 @@ export async function bodyChecksum(
   if (ChecksumAlgorithm === undefined) return {}
   if (ChecksumAlgorithm === 'CRC32') return { ChecksumAlgorithm, ChecksumCRC32: crc32Base64(crc) }
   const name = `Checksum${ChecksumAlgorithm}`
-  if (name in given || !NODE_HASHES.includes(ChecksumAlgorithm)) return { ChecksumAlgorithm }
+  if (name in given || !isComputedHere(ChecksumAlgorithm)) return { ChecksumAlgorithm }
   const hash = await hashInTurns(ChecksumAlgorithm, body, onHashing)
   return { ChecksumAlgorithm, [name]: hash.digest('base64') }
 }

@@ -43,12 +43,12 @@ export class Upload implements WriteTarget {
   #waiting: { resolve: () => void; reject: (reason: Error) => void } | undefined
 
   constructor(options: CheckedOptions, listener: UploadListener) {
-    const { ContentLength, s3 } = options
+    const { ContentLength, s3, resume } = options
     this.#options = options
     this.#listener = listener
     this.#requests = new Requests(options, this.#isAborted)
     this.#cutter = this.#newCutter(options.sizeOfPart)
-    this.#digest = new ObjectDigest(s3)
+    this.#digest = new ObjectDigest(s3, !(Object(resume).offset > 0))
     this.#progress = new Progress(ContentLength, listener.onProgress)
   }
 

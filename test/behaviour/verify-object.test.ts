@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { crc32 as zlibCrc32 } from 'node:zlib'
 import t from 'tap'
+import { Crc } from '../../lib/checksums/crc.js'
 import { type S3WritableOptions, type S3WritableResult, s3Writable } from '../../lib/index.js'
 import { bytes, KiB, MiB, P } from '../support/bytes.js'
 import { type Answer, type SmallStore, type StoreRequest, smallStore, xml } from '../support/small-store.js'
@@ -173,7 +174,7 @@ t.test('a checksum in any answer that differs from the CRC-32 or from a checksum
       message: /but S3 stored/,
     })
   }
-  const CRC64NVME = { ChecksumCRC64NVME: 'AAAAAAAAAAA=' }
+  const CRC64NVME = { ChecksumCRC64NVME: new Crc('CRC64NVME').update(SIZES[COMPLETE]).digest('base64') }
   for (const [more, options] of [
     ['<ChecksumCRC32>AAAAAA==</ChecksumCRC32>', {}],
     ['<ChecksumCRC32>AAAAAA==-2</ChecksumCRC32>', {}],
@@ -182,6 +183,34 @@ t.test('a checksum in any answer that differs from the CRC-32 or from a checksum
     const store: SmallStore = await smallStore(t, { [COMPLETE]: makesObject(() => store, 'x-2', more) })
     const error = { code: 'ERR_S3_INTEGRITY', operation: COMPLETE, message: /but S3 stored/ }
     await t.rejects(uploadWith(store, COMPLETE, options), error)
+  }
+})
+
+t.test('a given checksum of the full object is verified if the store ignores checksums', async (t) => {
+  for (const operation of ['PutObject', COMPLETE] as const) {
+    const data = SIZES[operation]
+    const crc = zlibCrc32(data)
+    const right = {
+      ChecksumCRC32: Buffer.from(crc.toString(16).padStart(8, '0'), 'hex').toString('base64'),
+      ChecksumCRC32C: new Crc('CRC32C').update(data).digest('base64'),
+      ChecksumCRC64NVME: new Crc('CRC64NVME').update(data).digest('base64'),
+      ChecksumMD5: createHash('md5').update(data).digest('base64'),
+      ChecksumSHA1: createHash('sha1').update(data).digest('base64'),
+      ChecksumSHA256: createHash('sha256').update(data).digest('base64'),
+      ChecksumSHA512: createHash('sha512').update(data).digest('base64'),
+    }
+    for (const [name, value] of Object.entries(right)) {
+      const store = await smallStore(t)
+      t.match(await uploadWith(store, operation, { [name]: value }), { size: data.length })
+      store.objects.clear()
+      const wrong = value.replace(/^./, (first) => (first === 'A' ? 'B' : 'A'))
+      await t.rejects(uploadWith(store, operation, { [name]: wrong }), {
+        code: 'ERR_S3_INTEGRITY',
+        message: new RegExp(`${name} should be `),
+      })
+      t.equal(store.objects.size, 0)
+      t.equal(store.parts, undefined, 'the parts were removed')
+    }
   }
 })
 
