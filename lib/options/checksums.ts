@@ -1,3 +1,4 @@
+import { crc32Base64, type SizeAndCrc } from '../checksums/crc32.js'
 import type { CheckedOptions, Params } from './types.js'
 
 /**
@@ -61,6 +62,24 @@ export async function declaredChecksums({ s3, client }: CheckedOptions): Promise
     ...(algorithm === undefined ? {} : { ChecksumAlgorithm: algorithm as string }),
     ...(type === undefined ? {} : { ChecksumType: type as string }),
   }
+}
+
+/**
+ * Whether S3's answer names an algorithm. If the upload has none, MinIO answers with an empty string, and versitygw with
+ * `null`.
+ */
+export function isAlgorithm(answered: unknown): boolean {
+  return /^[A-Z]/.test(String(answered))
+}
+
+/** The parameters of Complete on the checksum of the full object, as it was declared. */
+export function fullObjectChecksum(
+  { ChecksumAlgorithm, ChecksumType }: DeclaredChecksums,
+  { crc, size }: SizeAndCrc,
+): Params {
+  if (ChecksumType === undefined) return {}
+  if (ChecksumType !== 'FULL_OBJECT' || ChecksumAlgorithm !== 'CRC32' || crc === undefined) return { ChecksumType }
+  return { ChecksumType, ChecksumCRC32: crc32Base64(crc), MpuObjectSize: size }
 }
 
 async function checksumCalculation(config: { requestChecksumCalculation?: unknown }): Promise<unknown> {

@@ -16,9 +16,9 @@ import {
   UploadPartCommand,
   type UploadPartCommandOutput,
 } from '@aws-sdk/client-s3'
-import { crc32Base64, type SizeAndCrc } from '../checksums/crc32.js'
+import type { SizeAndCrc } from '../checksums/crc32.js'
 import type { S3WritableError, S3WritableErrorCode } from '../errors/s3-writable-error.js'
-import { type DeclaredChecksums, declaredChecksums } from '../options/checksums.js'
+import { type DeclaredChecksums, declaredChecksums, fullObjectChecksum, isAlgorithm } from '../options/checksums.js'
 import { type Operation, paramsFor } from '../options/parameters.js'
 import type { CheckedOptions, Params } from '../options/types.js'
 import type { Attempt } from './answer.js'
@@ -54,6 +54,8 @@ export class Requests {
   roundTrip: number | undefined
   /** Whether an earlier stream created the upload. */
   isResumed = false
+  /** Whether Complete must list the checksums of the parts: S3 has named the upload's algorithm in an answer. */
+  listsChecksums = false
 
   /** Once `isAborted` returns true, only requests that read or remove are still sent. */
   constructor(options: CheckedOptions, isAborted: () => boolean) {
@@ -77,6 +79,7 @@ export class Requests {
     this.#declaredChecksums = Promise.resolve(declared)
     this.createdAt = createdAt
     this.isResumed = true
+    this.listsChecksums = declared.ChecksumAlgorithm !== undefined
   }
 
   async create(signal: AbortSignal): Promise<string> {
@@ -96,6 +99,7 @@ export class Requests {
       attempts,
     })
     this.createdAt = earliestStart(attempts)
+    this.listsChecksums = isAlgorithm(answer.ChecksumAlgorithm)
     const { sent } = attempts.at(-1) ?? {}
     if (sent !== undefined) this.roundTrip = Date.now() - sent
     if (answer.UploadId) return answer.UploadId
@@ -135,20 +139,12 @@ export class Requests {
   complete(
     UploadId: string,
     Parts: CompletedPart[],
-    { crc, size }: SizeAndCrc,
+    full: SizeAndCrc,
     options: CompleteRequestOptions,
   ): Promise<CompleteMultipartUploadCommandOutput> {
     const createCommand = async (): Promise<object> => {
-      const { ChecksumAlgorithm, ChecksumType } = await this.declared()
-      const hasFullObjectCrc = ChecksumType === 'FULL_OBJECT' && ChecksumAlgorithm === 'CRC32'
-      return new CompleteMultipartUploadCommand(
-        this.#params('CompleteMultipartUpload', {
-          ...(ChecksumType === undefined ? {} : { ChecksumType }),
-          ...(hasFullObjectCrc && crc !== undefined ? { ChecksumCRC32: crc32Base64(crc), MpuObjectSize: size } : {}),
-          UploadId,
-          MultipartUpload: { Parts },
-        }),
-      )
+      const params = { ...fullObjectChecksum(await this.declared(), full), UploadId, MultipartUpload: { Parts } }
+      return new CompleteMultipartUploadCommand(this.#params('CompleteMultipartUpload', params))
     }
     const operation = 'CompleteMultipartUpload'
     const context = { UploadId }

@@ -2,7 +2,8 @@ import type { CompletedPart, Part as ListedPart, ListPartsCommandOutput } from '
 import { checksumIn } from '../checksums/compare.js'
 import { combineAll } from '../checksums/crc32.js'
 import { type EncryptionParams, hasOpaqueETag, md5OfETag } from '../checksums/etag.js'
-import { algorithmVerifiedByS3, type DeclaredChecksums } from '../options/checksums.js'
+import { isComputedHere } from '../checksums/hash.js'
+import { algorithmVerifiedByS3, type DeclaredChecksums, isAlgorithm } from '../options/checksums.js'
 import type { CheckedOptions, ResumePoint } from '../options/types.js'
 import { inferPartSizes } from '../parts/sizes.js'
 import type { Requests } from '../requests/requests.js'
@@ -53,14 +54,15 @@ export function readStoredUpload(
   return resumeAtPoint(resume, upload, options, requests)
 }
 
-/** The checksums that Create declared. If there are none, MinIO lists an empty string, and versitygw `null`. */
+/** The checksums that Create declared. */
 function declaredBy({ ChecksumAlgorithm, ChecksumType }: ListPartsCommandOutput): DeclaredChecksums {
   const entries = Object.entries({ ChecksumAlgorithm, ChecksumType })
-  return Object.fromEntries(entries.filter(([, value]) => /^[A-Z]/.test(String(value))))
+  return Object.fromEntries(entries.filter(([, value]) => isAlgorithm(value)))
 }
 
 /**
- * A stored part, from ListParts; undefined if a field is missing that CompleteMultipartUpload must list. Under SSE-KMS the
+ * A stored part, from ListParts; undefined if a field is missing that CompleteMultipartUpload must list, and that cannot be
+ * computed when the part's bytes are written again. Under SSE-KMS the
  * ETag only looks like an MD5, and ListParts does not show whether SSE-KMS is in use, so `md5` may be wrong here; Complete's
  * answer shows it.
  */
@@ -74,26 +76,30 @@ export function partFromListing(
   const name = `Checksum${ChecksumAlgorithm}` as keyof CompletedPart & keyof ListedPart
   const checksum = checksumIn(part, name)
   const crc = checksumIn(part, 'ChecksumCRC32')
+  const md5 = hasOpaqueETag(s3, Bucket) ? undefined : md5OfETag(ETag)
   // Complete must list the checksum of each part, unless the upload declared one for the full object.
-  if (ChecksumAlgorithm !== undefined && ChecksumType !== 'FULL_OBJECT' && !checksum) return undefined
+  const lacksChecksum = ChecksumAlgorithm !== undefined && ChecksumType !== 'FULL_OBJECT' && !checksum
+  // S3Mock lists none. Only an MD5 proves then that the stored bytes are the ones that the checksum is computed from.
+  if (lacksChecksum && (md5 === undefined || !isComputedHere(ChecksumAlgorithm))) return undefined
   return {
     listed: { PartNumber, ETag, ...(checksum ? { [name]: checksum } : {}) },
     crc: crc?.length === CRC32_LENGTH ? Buffer.from(crc, 'base64').readUInt32BE() : undefined,
     size: Size,
-    md5: hasOpaqueETag(s3, Bucket) ? undefined : md5OfETag(ETag),
+    md5,
+    ...(lacksChecksum ? { lacksChecksum } : {}),
   }
 }
 
 /**
- * The stored parts from part 1 to the first gap. A part that is smaller than planned counts as a gap, unless it is the last
- * stored part.
+ * The stored parts from part 1 to the first gap. A part counts as a gap if it lacks a checksum, because its bytes must be
+ * written again, or if it is smaller than planned and not the last stored part.
  */
 export function contiguousParts({ parts, sizeOfPart }: Pick<StoredUpload, 'parts' | 'sizeOfPart'>): StoredPart[] {
   const contiguous: StoredPart[] = []
   const last = Math.max(...parts.keys())
   for (let n = 1; parts.has(n); n++) {
     const part = parts.get(n) as StoredPart
-    if (part.size < sizeOfPart(n) && n < last) break
+    if (part.lacksChecksum || (part.size < sizeOfPart(n) && n < last)) break
     contiguous.push(part)
   }
   return contiguous

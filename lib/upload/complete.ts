@@ -7,6 +7,7 @@ import { CLOCK_TOLERANCE } from '../requests/clock.js'
 import type { Requests } from '../requests/requests.js'
 import { headObject, headOnce } from './head.js'
 import { type ObjectRequest, recoverLostAnswer, shouldSendAgain } from './lost-answer.js'
+import { sendComplete } from './part-list.js'
 import type { ObjectAnswer, PublishedObject } from './result.js'
 import type { StoredPart } from './stored-parts.js'
 import { type AnswerWithETag, confirmAnswer, type ExpectedObject, partsProblem, resultIfProven } from './verify.js'
@@ -56,7 +57,7 @@ export interface FullUpload {
  * checksums, waited for all parts, and awaited `beforeComplete`.
  *
  * 1. The list of parts has no gap, and its CRC-32 is that of the bytes written (verify.ts).
- * 2. Send CompleteMultipartUpload.
+ * 2. Send CompleteMultipartUpload (part-list.ts).
  * 3. Verify its answer (verify.ts).
  * 4. If there was no answer, find out what S3 did (lost-answer.ts).
  */
@@ -77,7 +78,6 @@ export async function completeUpload(
   if (requests.isResumed && createdAt === undefined) expected.previous = await headOnce(requests, signal)
   const operation = 'CompleteMultipartUpload'
   const request: ObjectRequest = { operation, UploadId, expected, parts: parts.length, leaveParts, isAborted }
-  const listed = parts.map((part) => part.listed)
   const attempts: Attempt[] = []
   const options = {
     signal,
@@ -85,7 +85,7 @@ export async function completeUpload(
     shouldSendAgain: () => shouldSendAgain(requests, UploadId, expected, attempts),
   }
   const answer = await completeOrRecover(requests, request, attempts, () =>
-    requests.complete(UploadId, listed, full, options),
+    sendComplete(requests, { UploadId, parts, full }, options),
   )
   const Location = answer.Location ?? requests.url
   return Object.assign(answer, requests.target, { Location, UploadId, size: full.size, parts: parts.length })

@@ -7,6 +7,7 @@ import type { DeclaredChecksums } from '../options/checksums.js'
 import type { Part } from '../parts/cutter.js'
 import type { SizeOfPart } from '../parts/sizes.js'
 import type { BodyToSend } from '../requests/body.js'
+import { bodyChecksum } from '../requests/body-checksum.js'
 import type { Requests } from '../requests/requests.js'
 import type { Progress } from './progress.js'
 
@@ -15,6 +16,11 @@ export interface StoredPart extends SizeAndCrc {
   listed: CompletedPart
   /** The MD5 of the part, if its ETag is one: not under SSE-KMS or SSE-C, and not in a directory bucket. */
   md5: string | undefined
+  /**
+   * Whether Complete must list a checksum of the part, and ListParts does not show it. It is computed when the same bytes
+   * are written again.
+   */
+  lacksChecksum?: boolean
 }
 
 /** What an earlier stream of the same object has stored. */
@@ -105,11 +111,24 @@ export class StoredParts {
     const earlier = this.#earlier.get(part.PartNumber)
     if (earlier !== undefined && (await holdsSameBytes(part, earlier))) {
       this.#progress.skip(earlier.size, 1)
-      this.list[index] = { ...earlier, crc: part.crc }
+      this.list[index] = {
+        ...earlier,
+        crc: part.crc,
+        listed: { ...earlier.listed, ...(await this.#lacking(part, earlier)) },
+      }
       return false
     }
     this.list[index] = await this.#send(UploadId, part, hooks)
     return true
+  }
+
+  /** The checksum that Complete must list of an earlier part, and ListParts does not show: that of the same bytes. */
+  async #lacking(part: Part, { lacksChecksum }: StoredPart): Promise<Partial<CompletedPart>> {
+    if (!lacksChecksum) return {}
+    const { ChecksumAlgorithm: _, ...checksum } = await bodyChecksum(await this.#requests.declared(), part, () =>
+      this.#signal.throwIfAborted(),
+    )
+    return checksum
   }
 
   async #send(UploadId: string, part: Part, { onGiven, ...hooks }: PartHooks): Promise<StoredPart> {

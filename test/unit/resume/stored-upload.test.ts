@@ -15,13 +15,22 @@ t.test('a part of which ListParts says too little counts as not stored', async (
   for (const name of ['PartNumber', 'ETag', 'Size'])
     t.equal(partFromListing({ ...listed, [name]: undefined }, {}, bucket), undefined)
   t.equal(partFromListing({ ...listed, ETag: '' }, {}, bucket), undefined)
-  t.equal(partFromListing(listed, { ChecksumAlgorithm: 'SHA256' }, bucket), undefined)
+  for (const [ChecksumAlgorithm, change, Bucket] of [
+    ['XXHASH3', {}, 'bucket'],
+    ['SHA256', { ETag: '"opaque"' }, 'bucket'],
+    ['SHA256', {}, 'bucket--use1-az4--x-s3'],
+  ] as const) {
+    t.equal(partFromListing({ ...listed, ...change }, { ChecksumAlgorithm }, { Bucket, s3: {} }), undefined)
+  }
   const full = partFromListing(listed, { ChecksumAlgorithm: 'CRC64NVME', ChecksumType: 'FULL_OBJECT' }, bucket)
   t.same(full?.listed, { PartNumber: 1, ETag: listed.ETag }, 'FULL_OBJECT needs no checksum of the parts')
   const ChecksumSHA256 = createHash('sha256').update(body).digest('base64')
   const composite = partFromListing({ ...listed, ChecksumSHA256 }, { ChecksumAlgorithm: 'SHA256' }, bucket)
   t.same(composite?.listed, { PartNumber: 1, ETag: listed.ETag, ChecksumSHA256 })
-  t.equal(partFromListing({ ...listed, ChecksumSHA256: 'x' }, { ChecksumAlgorithm: 'SHA256' }, bucket), undefined)
+  for (const malformed of [undefined, 'x']) {
+    const lacking = partFromListing({ ...listed, ChecksumSHA256: malformed }, { ChecksumAlgorithm: 'SHA256' }, bucket)
+    t.match(lacking, { lacksChecksum: true, listed: { ChecksumSHA256: undefined } })
+  }
   t.equal(
     partFromListing({ ...listed, ChecksumCRC32: 'null' }, {}, bucket)?.crc,
     undefined,
