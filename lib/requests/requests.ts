@@ -24,6 +24,7 @@ import type { CheckedOptions, Params } from '../options/types.js'
 import type { Attempt } from './answer.js'
 import type { BodyToSend } from './body.js'
 import { bodyChecksum } from './body-checksum.js'
+import { checkClientChecksum } from './client-checksum.js'
 import { earliestStart } from './clock.js'
 import type { BodyHooks } from './middleware.js'
 import { RateLimit } from './rate-limit.js'
@@ -86,9 +87,9 @@ export class Requests {
     const createCommand = async (): Promise<object> => {
       // The SDK's default for PutObject. For Create it has none, and S3's own default is another type.
       const ContentType = 'application/octet-stream'
-      return new CreateMultipartUploadCommand(
-        this.#params('CreateMultipartUpload', { ContentType, ...(await this.declared()) }),
-      )
+      const declared = await this.declared()
+      await checkClientChecksum(this.#options, declared)
+      return new CreateMultipartUploadCommand(this.#params('CreateMultipartUpload', { ContentType, ...declared }))
     }
     const attempts: Attempt[] = []
     const answer: CreateMultipartUploadCommandOutput = await this.#sendUnlessAborted({

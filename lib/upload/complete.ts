@@ -10,6 +10,7 @@ import { type ObjectRequest, recoverLostAnswer, shouldSendAgain } from './lost-a
 import { sendComplete } from './part-list.js'
 import type { ObjectAnswer, PublishedObject } from './result.js'
 import type { StoredPart } from './stored-parts.js'
+import { warnIfUnverified } from './unverified.js'
 import { type AnswerWithETag, confirmAnswer, type ExpectedObject, partsProblem, resultIfProven } from './verify.js'
 
 /** How long HeadObject may take in `isObjectMadeOf`, in ms. */
@@ -34,6 +35,7 @@ export async function putObject(
   const attempts: Attempt[] = []
   const request: ObjectRequest = { operation: 'PutObject', expected, isAborted }
   const answer = await completeOrRecover(requests, request, attempts, () => requests.put(body, attempts))
+  warnIfUnverified(requests.s3, answer, true)
   return Object.assign(answer, requests.target, { Location: requests.url, size, parts: 1 })
 }
 
@@ -87,6 +89,7 @@ export async function completeUpload(
   const answer = await completeOrRecover(requests, request, attempts, () =>
     sendComplete(requests, { UploadId, parts, full }, options),
   )
+  warnIfUnverified(requests.s3, answer, partsBeforePoint === 0)
   const Location = answer.Location ?? requests.url
   return Object.assign(answer, requests.target, { Location, UploadId, size: full.size, parts: parts.length })
 }

@@ -1,8 +1,18 @@
 import { execFile } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { nodeResolve } from '@rollup/plugin-node-resolve'
 import { build } from 'esbuild'
@@ -43,12 +53,22 @@ const BUNDLERS: Record<string, { file: string; bundle: (entry: string, file: str
   webpack: { file: 'bundle.cjs', bundle: byWebpack },
   'esbuild, as ESM': { file: 'bundle.mjs', bundle: (entry, file) => byEsbuild(entry, file, 'esm') },
   'esbuild, as CommonJS': { file: 'bundle.cjs', bundle: (entry, file) => byEsbuild(entry, file, 'cjs') },
+  'esbuild, with the command of lib/README.md,': { file: 'bundle.mjs', bundle: byDocumentedCommand },
   Rollup: { file: 'bundle.mjs', bundle: byRollup },
 }
 
 async function byEsbuild(entry: string, outfile: string, format: 'esm' | 'cjs'): Promise<void> {
   const mainFields = ['module', 'main']
   await build({ entryPoints: [entry], outfile, format, mainFields, bundle: true, platform: 'node', logLevel: 'silent' })
+}
+
+/** Runs the command of the page in the folder of the program, whose name is that of the page. */
+async function byDocumentedCommand(entry: string, file: string): Promise<void> {
+  const page = readFileSync(join(ROOT, 'lib/README.md'), 'utf8')
+  const [, command = ''] = /```sh\nnpx (esbuild program\.mjs [^`]*)```/.exec(page) ?? []
+  const env = { ...process.env, PATH: `${join(ROOT, 'node_modules/.bin')}${delimiter}${process.env.PATH}` }
+  await promisify(execFile)('sh', ['-euc', command], { cwd: dirname(entry), env })
+  renameSync(join(dirname(entry), 'bundle.mjs'), file)
 }
 
 async function byRollup(entry: string, file: string): Promise<void> {

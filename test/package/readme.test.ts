@@ -83,7 +83,11 @@ t.test('every command line of every page works', async (t) => {
 
 t.test('every shell block of every page is a command that the gate runs to the letter', (t) => {
   const gate = readFileSync(join(ROOT, '.ci/run'), 'utf8')
-  const commands = blocks.filter(({ language }) => language === 'sh').map(({ code }) => code.trim())
+  const commands = blocks
+    .filter(({ language }) => language === 'sh')
+    .map(({ code }) => code.trim())
+    // bundlers.test.ts runs this one.
+    .filter((command) => !command.startsWith('npx esbuild '))
   t.same(commands, ['npm install s3-writable @aws-sdk/client-s3', 'npm ci && npm run demo', 'npm ci && npm test'])
   for (const command of commands.slice(1)) t.ok(gate.includes(command), command)
   t.end()
