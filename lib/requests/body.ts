@@ -1,3 +1,5 @@
+import type { Params } from '../options/types.js'
+
 /** The body of one attempt at a request, as far as the watch for a stall sees it. */
 export interface AttemptBody {
   /** Whether the request has a connection. False, too, if that cannot be seen. */
@@ -23,6 +25,8 @@ export interface BodyToSend {
   body: Buffer
   /** The CRC-32 of `body`. */
   crc: number
+  /** The checksum that an UploadPart was sent with, as parameters of the request; undefined before it is sent. */
+  checksum?: Params
   /** Cancels the request. */
   signal: AbortSignal
   /**

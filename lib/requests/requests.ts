@@ -110,11 +110,8 @@ export class Requests {
   uploadPart(UploadId: string, PartNumber: number, toSend: BodyToSend): Promise<UploadPartCommandOutput> {
     const context = { UploadId, PartNumber }
     const createCommand = async (onHashing: () => void): Promise<object> => {
-      const params = {
-        ...context,
-        ...(await bodyChecksum(await this.declared(), toSend, onHashing)),
-        Body: toSend.body,
-      }
+      toSend.checksum ??= await bodyChecksum(await this.declared(), toSend, onHashing)
+      const params = { ...context, ...toSend.checksum, Body: toSend.body }
       return new UploadPartCommand(this.#params('UploadPart', params))
     }
     return this.#sendUnlessAborted({

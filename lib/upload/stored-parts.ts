@@ -4,6 +4,7 @@ import { combineAll, crc32Base64, type SizeAndCrc } from '../checksums/crc32.js'
 import { hasOpaqueETag, md5OfETag } from '../checksums/etag.js'
 import { hashInTurns } from '../checksums/hash.js'
 import type { DeclaredChecksums } from '../options/checksums.js'
+import type { Params } from '../options/types.js'
 import type { Part } from '../parts/cutter.js'
 import type { SizeOfPart } from '../parts/sizes.js'
 import type { BodyToSend } from '../requests/body.js'
@@ -47,20 +48,24 @@ export async function holdsSameBytes({ body, crc }: Part, stored: StoredPart): P
   return stored.md5 !== undefined && stored.md5 === (await hashInTurns('md5', body)).digest('hex')
 }
 
-/** The stored part, from UploadPart's answer; or why the answer does not prove that the part is stored. */
+/**
+ * The stored part, from UploadPart's answer, and `sent`, the checksum that the part was sent with (some stores do not
+ * answer with it, but demand it at Complete); or why the answer does not prove that the part is stored.
+ */
 export function partFromAnswer(
   part: Part,
   answer: UploadPartCommandOutput,
   declared: DeclaredChecksums,
   Bucket: string,
+  sent: Params,
 ): StoredPart | string {
   const { ETag } = answer
   if (!ETag) return 'it was answered without an ETag'
-  const crc32 = crc32Base64(part.crc)
-  const problem = checksumProblem(answer, { ChecksumCRC32: [crc32] })
+  const name = `Checksum${declared.ChecksumAlgorithm}`
+  const ours = sent[name] as string | undefined
+  const problem = checksumProblem(answer, { [name]: [ours], ChecksumCRC32: [crc32Base64(part.crc)] })
   if (problem !== undefined) return problem
-  const name = `Checksum${declared.ChecksumAlgorithm}` as keyof CompletedPart & keyof UploadPartCommandOutput
-  const checksum = name === 'ChecksumCRC32' ? crc32 : checksumIn(answer, name)
+  const checksum = ours ?? checksumIn(answer, name)
   return {
     listed: {
       PartNumber: part.PartNumber,
@@ -141,7 +146,7 @@ export class StoredParts {
     }
     const answer = await this.#requests.uploadPart(UploadId, PartNumber, counted)
     const { Bucket } = this.#requests.target
-    const stored = partFromAnswer(part, answer, await this.#requests.declared(), Bucket)
+    const stored = partFromAnswer(part, answer, await this.#requests.declared(), Bucket, counted.checksum as Params)
     if (typeof stored === 'string') {
       const context = { UploadId, PartNumber, operation: 'UploadPart' }
       throw this.#requests.error('ERR_S3_INTEGRITY', `part ${PartNumber} could not be verified: ${stored}`, context)

@@ -187,8 +187,8 @@ t.test(
       for (const [n, part] of PARTS.entries()) if (n < 2) store.parts?.set(n + 1, store.part(n + 1, part))
       t.match(await store.upload({ resume: point }), { size: DATA.length, skipped: 2 * P })
       const sums = PARTS.map((part) => (algorithm === 'CRC32' ? crc32Base64(crc32(part)) : digestOf(algorithm, part)))
-      // The small store answers UploadPart without the checksum that the part was sent with.
-      t.same(store.lists, [algorithm === 'CRC32' ? sums : sums.slice(0, 2)])
+      // The small store answers UploadPart without a checksum, so that of part 3 is the one that it was sent with.
+      t.same(store.lists, [sums])
     }
   },
 )

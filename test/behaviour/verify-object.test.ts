@@ -163,6 +163,7 @@ t.test('a checksum in any answer that differs from the CRC-32 or from a checksum
     ['PutObject', { 'x-amz-checksum-crc32': 'AAAAAA==' }, {}],
     ['PutObject', { 'x-amz-checksum-sha256': sha256(bytes(1)) }, checksum],
     ['UploadPart', { 'x-amz-checksum-crc32': 'AAAAAA==' }, {}],
+    ['UploadPart', { 'x-amz-checksum-sha256': sha256(bytes(1)) }, { ChecksumAlgorithm: 'SHA256' }],
   ]
   for (const [operation, answered, options] of headers) {
     const store = await smallStore(t, {
