@@ -5,7 +5,7 @@ import { printJson } from './output.js'
 const EXIT_USAGE = 2
 
 /** What is known about an error. JSON leaves out the fields that are undefined. */
-type KnownFields = Partial<S3WritableError & { $metadata: { httpStatusCode?: number; requestId?: string } }>
+type KnownFields = Partial<S3WritableError>
 
 /**
  * The object that `--json` prints on standard output when the command fails; README.md describes its fields. It holds no

@@ -53,7 +53,9 @@ export function describeCause(cause: unknown): string {
     meta.requestId === undefined ? '' : `request ${meta.requestId}`,
     (meta.attempts ?? 1) > 1 ? `${meta.attempts} attempts` : '',
   ].filter((fact) => fact !== '')
-  return `${cause.name}: ${redactHeaders(message).trimEnd()}${facts.length > 0 ? ` (${facts.join(', ')})` : ''}`
+  // Ceph sends a code without a message, for which the SDK puts UnknownError; rclone repeats the code as its message.
+  const said = [cause.name, 'UnknownError'].includes(message) ? '' : `: ${redactHeaders(message).trimEnd()}`
+  return `${cause.name}${said}${facts.length > 0 ? ` (${facts.join(', ')})` : ''}`
 }
 
 /** Appends a sentence to the error's message, and to its stack too, because most programs print the stack. */

@@ -1,3 +1,4 @@
+import type { S3ServiceException } from '@aws-sdk/client-s3'
 import type { ServiceException } from './causes.js'
 import { safeCause } from './redact.js'
 import type { S3WritableStats } from './stats.js'
@@ -69,7 +70,7 @@ export class S3WritableError extends Error {
   /** How the upload went until it failed. Set when the stream fails. */
   declare readonly stats?: S3WritableStats
   /** The SDK's metadata of the failed request: HTTP status, request id, number of attempts. */
-  declare readonly $metadata?: unknown
+  declare readonly $metadata?: S3ServiceException['$metadata']
 
   constructor(code: S3WritableErrorCode, message: string, details: S3WritableErrorDetails) {
     // An error of this class holds no secrets, and callers may look for that very instance.
@@ -87,7 +88,7 @@ export class S3WritableError extends Error {
     const cause = safe as ServiceException | null | undefined
     const { attempts } = details
     if (cause?.$metadata !== undefined || attempts !== undefined) {
-      this.$metadata = attempts === undefined ? cause?.$metadata : { ...cause?.$metadata, attempts }
+      this.$metadata = { ...cause?.$metadata, ...(attempts === undefined ? {} : { attempts }) }
     }
     // Only S3's exceptions lend their name; an error of the socket has the name Error.
     const answered = cause?.$metadata?.httpStatusCode !== undefined

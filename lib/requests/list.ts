@@ -78,12 +78,21 @@ export async function* uploadsUnder(
         ? { KeyMarker: decoded(NextKeyMarker, EncodingType), UploadIdMarker }
         : undefined,
   )
-  for await (const { Uploads = [], EncodingType } of listing) {
+  for await (const { Uploads = [], EncodingType } of emptyIfNoSuchUpload(listing)) {
     for (const { Key, UploadId, ...rest } of Uploads) {
       if (Key === undefined || UploadId === undefined) continue
       const upload = { ...rest, Key: decoded(Key, EncodingType), UploadId }
       if (upload.Key.startsWith(Prefix)) yield upload
     }
+  }
+}
+
+/** The pages, or none where the store answers that there is no such upload: rclone does, until the bucket had one. */
+async function* emptyIfNoSuchUpload<Page>(pages: AsyncIterable<Page>): AsyncGenerator<Page, void, undefined> {
+  try {
+    yield* pages
+  } catch (error) {
+    if ((error as Error).name !== 'NoSuchUpload') throw error
   }
 }
 

@@ -6,6 +6,7 @@ import type { BodyToSend } from '../requests/body.js'
 import { CLOCK_TOLERANCE } from '../requests/clock.js'
 import type { Requests } from '../requests/requests.js'
 import { headObject, headOnce } from './head.js'
+import { locationOf } from './location.js'
 import { type ObjectRequest, recoverLostAnswer, shouldSendAgain } from './lost-answer.js'
 import { sendComplete } from './part-list.js'
 import type { ObjectAnswer, PublishedObject } from './result.js'
@@ -90,7 +91,7 @@ export async function completeUpload(
     sendComplete(requests, { UploadId, parts, full }, options),
   )
   warnIfUnverified(requests.s3, answer, partsBeforePoint === 0)
-  const Location = answer.Location ?? requests.url
+  const Location = locationOf(answer.Location, requests.url, requests.target.Key)
   return Object.assign(answer, requests.target, { Location, UploadId, size: full.size, parts: parts.length })
 }
 

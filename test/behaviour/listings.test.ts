@@ -2,7 +2,7 @@ import { CreateMultipartUploadCommand } from '@aws-sdk/client-s3'
 import t, { type Test } from 'tap'
 import { abortUpload, listParts, listUploads, s3Writable } from '../../lib/index.js'
 import { failureOf } from '../support/assertions.js'
-import { type SmallStore, type StoreRequest, smallStore, xml } from '../support/small-store.js'
+import { type SmallStore, type StoreRequest, s3Error, smallStore, xml } from '../support/small-store.js'
 import { isMinio, makeBucket, s3Client } from '../support/store.js'
 
 const place = { Bucket: 'b', Key: 'k' }
@@ -86,6 +86,19 @@ t.test(
     }
   },
 )
+
+t.test('a store that answers a listing with NoSuchUpload has no uploads, as rclone until the first one', async (t) => {
+  const { client } = await smallStore(t, {
+    ListMultipartUploads: ({ response }) => s3Error(response, 404, 'NoSuchUpload'),
+  })
+  t.same(await all(listUploads({ client, Bucket: 'b' })), [])
+  const resumed = s3Writable({ client, ...place, resume: true })
+  resumed.end('x')
+  await t.rejects(resumed.done(), { code: 'ERR_S3_RESUME', message: /there is no unfinished upload of this key/ })
+  const auto = s3Writable({ client, ...place, resume: 'auto' })
+  auto.end('x')
+  t.match(await auto.done(), { size: 1 })
+})
 
 t.test('a stream that searches for its upload can be destroyed while the credentials are pending', async (t) => {
   const credentials = (): Promise<never> => new Promise(() => {})

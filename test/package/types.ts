@@ -1,7 +1,13 @@
 /** Uses of the types that must compile, and others that must not. The compiler checks this file; it is never run. */
 import { Readable, type Writable } from 'node:stream'
 import { S3, S3Client } from '@aws-sdk/client-s3'
-import { type S3Writable, type S3WritableOptions, type S3WritableResult, s3Writable } from '../../lib/index.js'
+import {
+  type S3Writable,
+  type S3WritableError,
+  type S3WritableOptions,
+  type S3WritableResult,
+  s3Writable,
+} from '../../lib/index.js'
 
 const client = new S3Client({ region: 'us-east-1' })
 const good = { client, Bucket: 'b', Key: 'k' }
@@ -69,6 +75,14 @@ export function wrappedCalls(
     s3Writable({ ...good, ...misspelt, ...required, ServerSideEncryption: byName }),
     s3Writable({ ...partial, client, Bucket: 'b', Key: 'k' }),
   ]
+}
+
+/** `$metadata` is that of the SDK's exceptions, so that its status can be read without a cast. */
+export function errorFields(error: S3WritableError): (string | number | undefined)[] {
+  const { httpStatusCode, requestId, attempts } = error.$metadata ?? {}
+  // @ts-expect-error the SDK's metadata has no such field
+  void error.$metadata?.status
+  return [error.$metadata?.httpStatusCode, httpStatusCode, requestId, attempts]
 }
 
 export function validCalls(): void {

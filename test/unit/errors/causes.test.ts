@@ -18,6 +18,11 @@ t.test('a cause is described in one line, whatever was thrown', async (t) => {
     describeCause(Object.assign(new Error('Slow'), { $metadata })),
     'Error: Slow (HTTP 503, request 18, 3 attempts)',
   )
+  // The message that the SDK puts where Ceph sends none, and that of rclone.
+  for (const message of ['UnknownError', 'NoSuchBucket']) {
+    const cause = Object.assign(new Error(message), { name: 'NoSuchBucket', $metadata: { httpStatusCode: 404 } })
+    t.equal(describeCause(cause), 'NoSuchBucket (HTTP 404)')
+  }
 })
 
 t.test('a status counts as S3’s answer only if it comes with an exception of S3', async (t) => {
