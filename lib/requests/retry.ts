@@ -39,8 +39,15 @@ export async function retryUntil<T>(limit: AbortSignal, send: () => Promise<T>):
 /** Settles as `promise` does, or rejects with the reason of `limit` if that aborts first. */
 export async function orLimit<T>(limit: AbortSignal, promise: Promise<T>): Promise<T> {
   limit.throwIfAborted()
+  let onAbort!: () => void
   const aborted = new Promise<never>((_, reject) => {
-    limit.addEventListener('abort', () => reject(limit.reason), { once: true })
+    onAbort = () => reject(limit.reason)
+    limit.addEventListener('abort', onAbort)
   })
-  return await Promise.race([promise, aborted])
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    // A listener keeps the process alive in Deno until a limit in time has passed.
+    limit.removeEventListener('abort', onAbort)
+  }
 }
