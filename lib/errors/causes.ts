@@ -22,6 +22,15 @@ export function answeredStatus(error: unknown): number | undefined {
   return $fault === undefined ? undefined : $metadata?.httpStatusCode
 }
 
+/** Whether S3 answered every attempt at the request, so that it will not carry the request out later. */
+export function wasAnswered(error: unknown): boolean {
+  // An error without a cause is one that this module raised itself, about an answer.
+  const { cause, $metadata } = error as ServiceException & { cause?: unknown }
+  if (cause === undefined) return true
+  // Only the last one of several attempts is known to have been answered.
+  return answeredStatus(error) !== undefined && ($metadata?.attempts ?? 1) === 1
+}
+
 /** Request Timeout and Too Many Requests ask the client to try again. */
 const RETRYABLE = [408, 429]
 const NOT_IMPLEMENTED = 501

@@ -15,10 +15,11 @@ export interface InProgress {
   created: Promise<string> | undefined
   /** The answer to PutObject or CompleteMultipartUpload, if it is pending. */
   answered: Promise<S3WritableResult> | undefined
-  /** Settles when the requests of the parts, which have been cancelled, have ended. */
-  partsEnded: Promise<unknown>
-  /** Whether requests of parts were cancelled: S3 may store such a part after the upload was aborted. */
-  partsInFlight: boolean
+  /**
+   * Resolves when the requests of the parts, which have been cancelled, have ended: whether S3 may store one of these parts
+   * after the upload was aborted.
+   */
+  partsEnded: Promise<boolean>
   /** Cancels Create, PutObject and Complete. */
   cancelAnswers: () => void
   /** Whether to leave the stored parts, so that the upload can be resumed. */
@@ -59,7 +60,7 @@ export async function cleanUp(requests: Requests, inProgress: InProgress): Promi
 }
 
 async function waitAndRemove(requests: Requests, inProgress: InProgress): Promise<CleanupResult> {
-  const { created, answered, partsEnded, partsInFlight, leaveParts, cancelAnswers, reason } = inProgress
+  const { created, answered, partsEnded, leaveParts, cancelAnswers, reason } = inProgress
   const limit = AbortSignal.timeout(REMOVAL_LIMIT)
   let { UploadId } = inProgress
   try {
@@ -69,14 +70,14 @@ async function waitAndRemove(requests: Requests, inProgress: InProgress): Promis
     // 2.
     if (created !== undefined) UploadId = await orLimit(limit, orUndefined(created))
     // 3.
-    await orLimit(limit, partsEnded)
+    const mayArriveLate = await orLimit(limit, partsEnded)
     // 4.
     if (leaveParts) return { leftUploadId: UploadId }
     if (UploadId !== undefined && (objectMayExist(reason) || objectMayExist(outcome))) {
       throw new Error('S3 may still be completing the upload, so its parts were not removed')
     }
     // 5.
-    if (UploadId !== undefined) await removeUpload(requests, UploadId, limit, partsInFlight)
+    if (UploadId !== undefined) await removeUpload(requests, UploadId, limit, mayArriveLate)
     return {}
   } catch (cause) {
     const why = `parts of ${UploadId === undefined ? 'an upload whose UploadId is not known' : `upload ${UploadId}`} may be left. ${describeCause(cause)}`

@@ -1,4 +1,5 @@
 import PQueue from 'p-queue'
+import { wasAnswered } from '../errors/causes.js'
 import type { CheckedOptions, ConcurrencyBounds } from '../options/types.js'
 import type { Part } from '../parts/cutter.js'
 import { maxSocketsOf } from '../requests/max-sockets.js'
@@ -34,6 +35,10 @@ export class PartSender {
   readonly #waiting = new Set<Part>()
   #UploadId = ''
   #inFlight = 0
+  /** The numbers of the parts in flight of which bytes were sent. */
+  readonly #begun = new Set<number>()
+  /** Whether S3 may have received a part that it has not answered. */
+  #mayArriveLate = false
   /** The most parts that were in flight at the same time. */
   most = 0
   /** The client's `maxSockets`, if it kept more parts from being sent at the same time. */
@@ -51,11 +56,6 @@ export class PartSender {
   /** The number of parts that may be in flight at present. */
   get allowed(): number {
     return this.#queue.concurrency
-  }
-
-  /** Whether parts are in flight. */
-  get isSending(): boolean {
-    return this.#inFlight > 0
   }
 
   /** Starts to send. To be called when the upload exists. */
@@ -83,15 +83,16 @@ export class PartSender {
   }
 
   /**
-   * Cancels the requests, and resolves when they have ended. The signal gets a reason, because the DOMException that it
-   * would make itself keeps its stack frames alive, and with them a part.
+   * Cancels the requests. Resolves when they have ended, with whether S3 may store one of their parts later. The signal gets
+   * a reason, because the DOMException that it would make itself keeps its stack frames alive, and with them a part.
    */
-  cancel(reason: Error): Promise<void> {
+  async cancel(reason: Error): Promise<boolean> {
     this.end()
     this.#queue.clear()
     for (const { release } of this.#waiting) release()
     this.#canceller.abort(reason)
-    return this.#queue.onIdle()
+    await this.#queue.onIdle()
+    return this.#mayArriveLate
   }
 
   #beginToMeasure(): void {
@@ -130,8 +131,11 @@ export class PartSender {
       this.#listener.onRoom()
     } catch (error) {
       part.release()
+      const wasBegun = this.#begun.has(PartNumber) || this.#requests.hasUnknownAttempts
+      if (wasBegun && !wasAnswered(error)) this.#mayArriveLate = true
       this.#listener.onFailure(error as Error)
     }
+    this.#begun.delete(PartNumber)
     this.#awaitingAnswer.delete(PartNumber)
     this.#changeInFlight(-1)
     this.#allow()
@@ -146,6 +150,7 @@ export class PartSender {
   #hooks(PartNumber: number): PartHooks {
     return {
       onGiven: (bytes) => {
+        this.#begun.add(PartNumber)
         this.#awaitingAnswer.delete(PartNumber)
         this.#concurrency?.given(bytes, performance.now())
         this.#allow()

@@ -7,18 +7,23 @@ import { FIRST_PAUSE, nextPause, orLimit, retryUntil } from '../requests/retry.j
 export const REMOVAL_LIMIT = 30_000
 /** How long after AbortMultipartUpload a cancelled part may still be stored, in ms. */
 const LATE_PART = 1_000
+/** After this many Aborts in a row that found no upload, parts that are still listed cannot be removed. */
+const MAX_NOT_FOUND = 3
 
 /** What S3 still holds of an upload, as far as ListParts says: nothing of it, no parts, parts, or `unknown`. */
 export type Remainder = 'not found' | 'no parts' | 'parts' | 'unknown'
 
 /**
- * Removes an upload and all its parts. Resolves with whether the upload existed. `partsInFlight`: whether requests of parts
- * were cancelled just before.
+ * Removes an upload and all its parts. Resolves with whether the upload existed. `mayArriveLate`: whether a request was
+ * cancelled just before that S3 has not answered and may still carry out.
  *
  * 1. AbortMultipartUpload.
- * 2. ListParts, because a part that was in flight may be stored after the Abort, and would cost money for ever. If parts
- *    were in flight, it is repeated after a second.
+ * 2. ListParts, because a part that was in flight may be stored after the Abort, and would cost money for ever. If one may
+ *    arrive late, it is repeated after a second, even if the upload no longer exists: S3Proxy stores such a part all the same.
  * 3. While parts are listed, abort and list again.
+ *    - If neither the first Abort nor this one found the upload, it was completed or removed before, and the parts are those
+ *      of the object: OpenStack Swift lists them for as long as the object exists.
+ *    - If the first Abort removed the upload, and no later one finds it, the parts cannot be removed (S3Proxy).
  * 4. Where ListParts is forbidden or fails, abort once more instead, which is all that can be done.
  *
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html
@@ -27,21 +32,26 @@ export async function removeUpload(
   requests: Requests,
   UploadId: string,
   limit: AbortSignal,
-  partsInFlight = false,
+  mayArriveLate = false,
 ): Promise<boolean> {
   // 1.
   const existed = await abortUpload(requests, UploadId, limit)
   // 2. Half of the time, so that the rest suffices for the second Abort of step 4.
   const listing = AbortSignal.timeout(REMOVAL_LIMIT / 2)
   let remainder = await orLimit(limit, findRemainder(requests, UploadId, listing))
-  if (partsInFlight && remainder !== 'parts') {
+  if (mayArriveLate && remainder !== 'parts') {
     await sleep(LATE_PART, undefined, { signal: limit })
     if (remainder !== 'unknown') remainder = await findRemainder(requests, UploadId, limit)
   }
   // 3.
+  let notFound = 0
   for (let pause = FIRST_PAUSE; remainder === 'parts'; pause = nextPause(pause)) {
-    await sleep(pause, undefined, { signal: limit })
-    await abortUpload(requests, UploadId, limit)
+    if (notFound === MAX_NOT_FOUND) throw new Error('ListParts lists parts of it, but Abort finds no such upload')
+    await sleep(pause, undefined, { signal: limit }).catch(() => {
+      throw new Error('ListParts lists parts of it after every Abort')
+    })
+    notFound = (await abortUpload(requests, UploadId, limit)) ? 0 : notFound + 1
+    if (!existed && notFound > 0) return false
     remainder = await findRemainder(requests, UploadId, limit)
   }
   // 4.

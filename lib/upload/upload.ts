@@ -132,12 +132,9 @@ export class Upload implements WriteTarget {
     if (before.at === 'done') return {}
     const { UploadId } = this
     this.#state = { at: 'aborting', UploadId, reason }
-    const { code, operation } = reason as S3WritableError
-    // S3 may also store a part whose request failed without an answer.
-    const partsInFlight = this.#sender?.isSending === true || operation === 'UploadPart'
+    const { code } = reason as S3WritableError
     const cleanedUp = cleanUp(this.#requests, {
       UploadId,
-      partsInFlight,
       reason,
       created: before.at === 'creating' ? before.created : undefined,
       answered: before.at === 'completing' ? before.answered : undefined,
@@ -150,12 +147,12 @@ export class Upload implements WriteTarget {
     return await cleanedUp
   }
 
-  /** Resolves when the requests of the parts have ended. */
-  async #cancelRequests(at: State['at'], reason: Error): Promise<void> {
+  /** Resolves when the requests of the parts have ended, with whether S3 may store one of them later. */
+  async #cancelRequests(at: State['at'], reason: Error): Promise<boolean> {
     const ended = this.#sender?.cancel(reason)
     // S3 stores no object of a PutObject whose body has not arrived completely.
     if (at === 'completing' && this.#progress.sent < this.#cutter.size) this.#cancelAnswers.abort(reason)
-    await ended
+    return (await ended) === true
   }
 
   /** What an earlier stream has stored and this one does not receive. */
