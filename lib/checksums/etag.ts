@@ -32,6 +32,14 @@ export function unquoted(ETag: string): string {
   return ETag.replaceAll('"', '')
 }
 
+/** Matches an ETag that AWS may have given to an object in parts. An object of a single PutObject has none of this form. */
+const MULTIPART = /^[0-9a-f]{32}-\d+$/
+
+/** Whether the ETag has the form that AWS gives to an object in parts. */
+export function isMultipartETag(ETag: string): boolean {
+  return MULTIPART.test(unquoted(ETag))
+}
+
 /** The MD5 of the bytes in hexadecimal digits, computed synchronously. */
 export function md5(bytes: Uint8Array): string {
   return hashAtOnce('md5', bytes).digest('hex')

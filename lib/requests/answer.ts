@@ -71,6 +71,11 @@ export function wasNotCarriedOut({ wasNotSent, status = 0, Code }: Attempt): boo
   return Code !== undefined && !UNDECIDED_CODES.includes(Code) && !UNDECIDED_STATUSES.includes(status)
 }
 
+/** Whether S3 may have got this attempt and did not answer it: a page of a gateway, or no answer, leaves open what S3 did. */
+export function isUnanswered({ wasNotSent, Code }: Attempt): boolean {
+  return !wasNotSent && Code === undefined
+}
+
 /**
  * Whether the answer asks for a lower rate. https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html
  */

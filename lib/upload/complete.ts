@@ -1,5 +1,5 @@
 import { compositeCrc32, crc32Base64, type SizeAndCrc } from '../checksums/crc32.js'
-import { md5, multipartETag } from '../checksums/etag.js'
+import { md5, md5OfETag, multipartETag } from '../checksums/etag.js'
 import { callerChecksums } from '../options/checksums.js'
 import type { Attempt } from '../requests/answer.js'
 import type { BodyToSend } from '../requests/body.js'
@@ -16,6 +16,8 @@ import { type AnswerWithETag, confirmAnswer, type ExpectedObject, partsProblem, 
 
 /** How long HeadObject may take in `isObjectMadeOf`, in ms. */
 const COMPARISON_LIMIT = 30_000
+/** By how much a store may round `LastModified` down, in ms. */
+const ONE_SECOND = 1_000
 
 /** Makes an object of at most one part by a single request. */
 export async function putObject(
@@ -74,7 +76,9 @@ export async function completeUpload(
   const { createdAt } = requests
   const expected: ExpectedObject = {
     ...expectedOfParts(requests, parts, full),
+    otherETag: () => etagOfListed(parts),
     notBefore: () => createdAt,
+    madeSince: madeSince(requests),
     ...metadataOf(requests),
   }
   // If it is not known when the upload was created, only a change shows that the object is a new one.
@@ -119,6 +123,25 @@ function expectedOfParts(requests: Requests, parts: StoredPart[], { crc, size }:
     ChecksumCRC32: [composite, composite?.split('-')[0], crc === undefined ? undefined : crc32Base64(crc)],
   }
   return { size, ETag: () => multipartETag(parts.map((part) => part.md5)), checksums: () => checksums }
+}
+
+/**
+ * The ETag by AWS's rule, of the ETags that Complete lists, whatever they are: under a customer's key (SSE-C) they are no
+ * MD5s of the parts, but Ceph computes the object's ETag from them all the same.
+ */
+function etagOfListed(parts: StoredPart[]): string | undefined {
+  return multipartETag(parts.map(({ listed }) => md5OfETag(String(listed.ETag))))
+}
+
+/**
+ * The earliest time of an object that may be recognized by its size and time, without tolerance for another clock. A caller
+ * who gives a condition has other writers, whose object may have the same size.
+ */
+function madeSince({ s3, createdAt, isResumed }: Requests): number | undefined {
+  if (s3.IfNoneMatch !== undefined || s3.IfMatch !== undefined) return undefined
+  // If the time is not known, the object from before Complete shows whether this one is new.
+  if (isResumed) return createdAt ?? 0
+  return createdAt && createdAt + CLOCK_TOLERANCE - ONE_SECOND
 }
 
 function metadataOf({ s3 }: Requests): Pick<ExpectedObject, 'Metadata'> {

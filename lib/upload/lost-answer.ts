@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { addToMessage, isRefused, isUploadNotFound } from '../errors/causes.js'
+import { addToMessage, answeredStatus, isRefused, isUploadNotFound } from '../errors/causes.js'
 import type { S3WritableError } from '../errors/s3-writable-error.js'
-import { type Attempt, hasBegunAnswer, wasNotCarriedOut } from '../requests/answer.js'
+import { type Attempt, hasBegunAnswer, isUnanswered, wasNotCarriedOut } from '../requests/answer.js'
+import { uploadsUnder } from '../requests/list.js'
 import type { Requests } from '../requests/requests.js'
 import { FIRST_PAUSE, nextPause } from '../requests/retry.js'
 import { type HeadResult, headObject } from './head.js'
 import { findRemainder, removeUpload } from './remove-upload.js'
-import { type AnswerWithETag, type ExpectedObject, isSameObject, resultIfProven } from './verify.js'
+import { type AnswerWithETag, type ExpectedObject, isSameObject, resultIfMadeInTime, resultIfProven } from './verify.js'
 
 /** The request that makes the object, and what it should make. */
 export interface ObjectRequest {
@@ -28,6 +29,7 @@ const SEARCH_LIMIT = 25_000
 /** The same, in ms, if the clean-up has begun, which has 30 s in all. */
 const SEARCH_LIMIT_IN_CLEANUP = 12_000
 const GATEWAY_TIMEOUT = 504
+const PRECONDITION_FAILED = 412
 /** How long to wait for the object before the upload is removed, in ms, if S3 may be completing the upload. */
 const WAIT_IF_COMPLETING = 18_000
 /** How long to wait for the object, in ms, if nothing suggests that S3 is still making it. */
@@ -37,14 +39,18 @@ const WAIT_OTHERWISE = 1_000
  * Finds out whether S3 made the object although the request for it failed. Returns what the answer would have been; throws
  * `failure` if there is no such object.
  *
- * 1. If S3 answered every attempt with a refusal of its own, it did not make the object.
+ * 1. If S3 answered every attempt with a refusal of its own, it did not make the object. An unfulfilled condition is the
+ *    exception: where Node's http is another one (Deno), or a balancer repeats a request, the first of two equal requests
+ *    makes the object, and the second one is answered. Then the object and the end of the upload are proof, without a wait.
  * 2. Otherwise send HeadObject and ListParts. If the upload no longer exists, it was completed, or another program removed
- *    it; HeadObject's answer shows which. While the upload still has its parts, an object of this key is an older one.
+ *    it; HeadObject's answer shows which (by size and time at least, verify.ts). While the upload still has its parts, an object of this key is an older one.
  * 3. S3 may be making the object right now, so ask again: for 18 s if S3 had begun to answer, the request stalled, or a
  *    gateway timed out; otherwise for 1 s.
- * 4. If the upload still exists then, remove it, which keeps S3 from completing it later, and judge the object again.
+ * 4. If the upload still exists then, remove it, which keeps S3 from completing it later, and judge the object again. If
+ *    Abort finds no upload, it was completed, although its parts are listed (OpenStack Swift).
  * 5. If S3 had begun to answer or cannot be reached, or if the caller wants to keep the parts, the outcome is unknown: remove
- *    nothing, and set `objectMayExist` on the error. The code tests this before step 4.
+ *    nothing, and set `objectMayExist` on the error. The code tests this before step 4, except
+ *    where the object is ours and the upload is not listed by ListMultipartUploads any more (Swift).
  */
 export async function recoverLostAnswer(
   requests: Requests,
@@ -54,18 +60,40 @@ export async function recoverLostAnswer(
 ): Promise<AnswerWithETag> {
   const { UploadId, expected } = request
   // 1.
-  if (isCertainlyNotMade(requests, UploadId, attempts, failure)) throw failure
+  if (isCertainlyNotMade(requests, UploadId, attempts, failure)) {
+    const result =
+      UploadId &&
+      answeredStatus(failure) === PRECONDITION_FAILED &&
+      (await resultIfRepeated(requests, request, UploadId))
+    if (result) return result
+    throw failure
+  }
   // 2. to 4.
-  const found =
+  const { found, hasEnded = false } =
     UploadId === undefined
-      ? await objectAfterPut(requests, expected)
+      ? { found: await objectAfterPut(requests, expected) }
       : await objectAfterComplete(requests, request, UploadId, attempts, failure as S3WritableError)
   // 5.
   if (found === 'unknown') throw undecided(failure as S3WritableError)
   if (found === 'refused')
     throw addToMessage(failure as Error, 'HeadObject was refused, so it is not known whether the object exists')
-  const result = resultIfProven(found, expected)
+  const result =
+    resultIfProven(found, expected) ??
+    (hasEnded && attempts.some(isUnanswered) ? resultIfMadeInTime(found, expected) : undefined)
   if (result === undefined) throw failure
+  return result
+}
+
+/** The object, if an equal request that nobody here knows of made it before the condition of this one was judged. */
+async function resultIfRepeated(
+  requests: Requests,
+  { expected }: ObjectRequest,
+  UploadId: string,
+): Promise<AnswerWithETag | undefined> {
+  const limit = AbortSignal.timeout(SEARCH_LIMIT_IN_CLEANUP)
+  const result = resultIfProven(await headObject(requests, limit), expected)
+  // While the upload exists, the object is another writer's, even if it holds the same bytes.
+  if (result === undefined || (await findRemainder(requests, UploadId, limit)) !== 'not found') return undefined
   return result
 }
 
@@ -106,6 +134,12 @@ async function objectAfterPut(requests: Requests, expected: ExpectedObject): Pro
   return found
 }
 
+/** HeadObject's answer, and whether the upload had ended by then, although this stream did not abort it. */
+interface Outcome {
+  found: HeadResult
+  hasEnded?: boolean
+}
+
 /**
  * HeadObject's answer from a moment when S3 can no longer make the object, because the upload no longer exists; `unknown`
  * if the outcome stays open.
@@ -116,7 +150,7 @@ async function objectAfterComplete(
   UploadId: string,
   attempts: readonly Attempt[],
   failure: S3WritableError,
-): Promise<HeadResult> {
+): Promise<Outcome> {
   const { leaveParts, isAborted, expected } = request
   const limit = AbortSignal.timeout(LIMIT)
   const searchLimit = AbortSignal.timeout(isAborted() ? SEARCH_LIMIT_IN_CLEANUP : SEARCH_LIMIT)
@@ -129,11 +163,13 @@ async function objectAfterComplete(
     const before = await headObject(requests, searchLimit)
     const remainder = isUploadNotFound(failure) ? 'not found' : await findRemainder(requests, UploadId, searchLimit)
     const isProven = resultIfProven(before, expected) !== undefined
-    if (remainder === 'not found') return isProven || before === 'refused' ? before : await headObject(requests, limit)
+    if (remainder === 'not found') {
+      return { found: isProven || before === 'refused' ? before : await headObject(requests, limit), hasEnded: true }
+    }
     if (remainder === 'no parts' || (remainder === 'unknown' && isProven)) {
       // When its client disconnects during Complete, MinIO makes the object and may leave the upload without parts.
       await removeUpload(requests, UploadId, limit).catch(() => {})
-      return await headObject(requests, limit)
+      return { found: await headObject(requests, limit) }
     }
     // 3.
     if (performance.now() < until && !searchLimit.aborted) {
@@ -142,12 +178,28 @@ async function objectAfterComplete(
     }
     // 5.
     const isUnreachable = before === 'unknown' && remainder === 'unknown'
-    if (answerHadBegun || leaveParts || isUnreachable) return 'unknown'
+    if (answerHadBegun || leaveParts || isUnreachable) {
+      const hasEnded = isProven && !(await isListed(requests, UploadId, limit))
+      return { found: hasEnded ? before : 'unknown', hasEnded }
+    }
     // 4. If S3 was already completing the upload, the object appears shortly after the Abort.
     const existed = await removeUpload(requests, UploadId, limit, true).catch(() => undefined)
     const after = await headObject(requests, limit)
-    if (existed === false || after === 'unknown' || isAnotherObject(before, after)) return after
-    return existed === undefined ? 'unknown' : 'not found'
+    if (existed === false) return { found: after, hasEnded: true }
+    if (after === 'unknown' || isAnotherObject(before, after)) return { found: after }
+    return { found: existed === undefined ? 'unknown' : 'not found' }
+  }
+}
+
+/** Whether ListMultipartUploads lists the upload, or is refused, so that the upload may exist. */
+async function isListed(requests: Requests, UploadId: string, limit: AbortSignal): Promise<boolean> {
+  try {
+    for await (const upload of uploadsUnder(requests, requests.target.Key, () => limit)) {
+      if (upload.UploadId === UploadId) return true
+    }
+    return false
+  } catch {
+    return true
   }
 }
 

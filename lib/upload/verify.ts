@@ -1,7 +1,7 @@
 import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3'
 import { checksumIn, checksumProblem, type ExpectedChecksums } from '../checksums/compare.js'
 import { combineAll, crc32Base64, type SizeAndCrc } from '../checksums/crc32.js'
-import { hasOpaqueETag, unquoted } from '../checksums/etag.js'
+import { hasOpaqueETag, isMultipartETag, unquoted } from '../checksums/etag.js'
 import type { Clock } from '../requests/answer.js'
 import type { Requests } from '../requests/requests.js'
 import { type HeadResult, headObject } from './head.js'
@@ -14,10 +14,14 @@ export interface ExpectedObject {
   size: number
   /** The ETag by AWS's rule, without quotes; undefined where it cannot be computed. */
   ETag: () => string | undefined
+  /** Another ETag, without quotes, that only an object of these parts has. The object may have yet another one. */
+  otherETag?: () => string | undefined
   checksums: () => ExpectedChecksums
   /** The earliest `LastModified`, by S3's clock, in ms; undefined where it is not known. */
   notBefore?: (clock: Clock | undefined) => number | undefined
   Metadata?: Record<string, string> | undefined
+  /** The earliest `LastModified` with which an object's size and time may decide, in ms; undefined if they must not. */
+  madeSince?: number | undefined
   /** HeadObject's answer from before Complete. Only set if the time when the upload was created is unknown. */
   previous?: HeadResult | undefined
 }
@@ -116,10 +120,34 @@ export function resultIfProven(found: HeadResult, expected: ExpectedObject): Ans
     return undefined
   const { head } = found
   const expectedETag = expected.ETag()
-  const sameETag = head.ETag !== undefined && unquoted(head.ETag) === expectedETag
+  const sameETag = head.ETag !== undefined && [expectedETag, expected.otherETag?.()].includes(unquoted(head.ETag))
   if (!sameETag && !hasOurChecksum(head, expected)) return undefined
   const { ETag = expectedETag && `"${expectedETag}"` } = head
-  if (ETag === undefined) return undefined
+  return ETag === undefined ? undefined : resultOf(head, ETag)
+}
+
+/**
+ * What Complete's answer would have been, where the store gives an object in parts neither an ETag by AWS's rule nor a
+ * checksum (rclone): its size and time show that it is ours. That is less than a proof, so it counts only for an upload that
+ * no longer exists although this stream did not abort it, and whose Complete was sent and not answered.
+ *
+ * It would be wrong if all of this happened between Create and HeadObject: another program aborted this upload, Complete was
+ * lost on its way, and another writer made an object of the same size and metadata. So it never counts
+ * - with a condition (`IfNoneMatch`, `IfMatch`), which the caller gives because of other writers (`madeSince` is undefined);
+ * - if the ETag has the form of AWS's, because then the ETag decides;
+ * - if the store reports any checksum of the object: AWS does so for every object.
+ */
+export function resultIfMadeInTime(found: HeadResult, expected: ExpectedObject): AnswerWithETag | undefined {
+  if (typeof found !== 'object' || expected.madeSince === undefined) return undefined
+  const { head } = found
+  const { ETag, ContentLength, LastModified } = head
+  if (!ETag || isMultipartETag(ETag) || hasAnyChecksum(head)) return undefined
+  const isInTime = LastModified !== undefined && LastModified.getTime() >= expected.madeSince
+  return isInTime && ContentLength === expected.size && mayBeOurs(found, expected) ? resultOf(head, ETag) : undefined
+}
+
+/** The fields of HeadObject's answer that the request for the object answers too. */
+function resultOf(head: HeadObjectCommandOutput, ETag: string): AnswerWithETag {
   return { ...Object.fromEntries(Object.entries(head).filter(([name]) => SHARED.test(name))), ETag }
 }
 
@@ -134,6 +162,10 @@ function hasOurChecksum(answer: object, { checksums }: ExpectedObject): boolean 
     const stored = checksumIn(answer, name)
     return stored !== undefined && expected.includes(stored)
   })
+}
+
+function hasAnyChecksum(head: HeadObjectCommandOutput): boolean {
+  return Object.entries(head).some(([name, value]) => /^Checksum(?!Type$)/.test(name) && Boolean(value))
 }
 
 /** Why the object cannot be ours, by its size and checksums; undefined where nothing contradicts. */

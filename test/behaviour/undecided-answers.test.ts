@@ -1,5 +1,6 @@
 import t from 'tap'
 import { failureOf } from '../support/assertions.js'
+import { bytes } from '../support/bytes.js'
 import { faultProxy } from '../support/fault-proxy.js'
 import {
   COMPLETE,
@@ -20,12 +21,17 @@ t.test('an attempt that S3 answered with SlowDown or ServiceUnavailable cannot h
       // The object is that of another writer, who writes the same bytes between the two attempts.
       const store: SmallStore = await smallStore(t, {
         [operation]: firstThen(
-          carryOutThen(() => store, errorAnswer(503, Code)),
+          (exchange) => {
+            const { parts } = store
+            carryOutThen(() => store, errorAnswer(503, Code))(exchange)
+            store.parts = parts
+          },
           errorAnswer(412, 'PreconditionFailed'),
         ),
       })
       await t.rejects(uploadBy(operation, store, { IfNoneMatch: '*' }), { name: 'PreconditionFailed', operation })
-      t.equal(store.of('HeadObject').length, 0)
+      t.equal(store.of('HeadObject').length, operation === COMPLETE ? 1 : 0)
+      t.equal(store.of('AbortMultipartUpload').length, operation === COMPLETE ? 1 : 0)
     }
   }
 })
@@ -62,6 +68,31 @@ t.test('an error answer to Complete that is not S3’s own does not mean that th
     t.equal(ETag, store.objects.get('k')?.ETag)
     t.equal(store.of(COMPLETE).length, 1)
   }
+})
+
+t.test('a Complete that a balancer, or the http of Deno, repeated by itself has made the object', async (t) => {
+  // The second one is answered; the stream knows of one attempt. The first one ends the upload.
+  const repeated: SmallStore = await smallStore(t, {
+    [COMPLETE]: carryOutThen(() => repeated, errorAnswer(412, 'PreconditionFailed')),
+  })
+  t.equal((await uploadBy(COMPLETE, repeated, { IfNoneMatch: '*' })).ETag, repeated.objects.get('k')?.ETag)
+  t.equal(repeated.of(COMPLETE).length, 1)
+  // The object is that of another writer, who has written the same bytes: the upload still exists.
+  const failed: SmallStore = await smallStore(t, {
+    [COMPLETE]: (exchange) => {
+      const { parts } = failed
+      carryOutThen(() => failed, errorAnswer(412, 'PreconditionFailed'))(exchange)
+      failed.parts = parts
+    },
+  })
+  await t.rejects(uploadBy(COMPLETE, failed, { IfNoneMatch: '*' }), { name: 'PreconditionFailed' })
+  t.equal(failed.parts, undefined, 'the upload is removed')
+  // No request is repeated, and there is no wait.
+  const other: SmallStore = await smallStore(t, { [COMPLETE]: errorAnswer(412, 'PreconditionFailed') })
+  other.put('k', bytes(1))
+  await t.rejects(uploadBy(COMPLETE, other, { IfNoneMatch: '*' }), { name: 'PreconditionFailed' })
+  t.equal(other.of('HeadObject').length, 1)
+  t.equal(other.of('ListParts').length, 1, 'only the clean-up lists the parts')
 })
 
 t.test('an error answer of S3 itself is final, and HeadObject is not called', async (t) => {
