@@ -28,7 +28,7 @@ export function wasAnswered(error: unknown): boolean {
   const { cause, $metadata } = error as ServiceException & { cause?: unknown }
   if (cause === undefined) return true
   // Only the last one of several attempts is known to have been answered.
-  return answeredStatus(error) !== undefined && ($metadata?.attempts ?? 1) === 1
+  return answeredStatus(error) !== undefined && !(Number($metadata?.attempts) > 1)
 }
 
 /** Request Timeout and Too Many Requests ask the client to try again. */

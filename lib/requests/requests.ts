@@ -149,10 +149,16 @@ export class Requests {
     return this.#sendUnlessAborted({ operation, context, createCommand, completesUpload: true, ...options })
   }
 
-  async abort(UploadId: string, signal: AbortSignal): Promise<void> {
+  async abort(UploadId: string, signal: AbortSignal, attempts: Attempt[]): Promise<void> {
     const createCommand = async (): Promise<object> =>
       new AbortMultipartUploadCommand(this.#params('AbortMultipartUpload', { UploadId }))
-    await this.#sender.send({ operation: 'AbortMultipartUpload', context: { UploadId }, createCommand, signal })
+    await this.#sender.send({
+      operation: 'AbortMultipartUpload',
+      context: { UploadId },
+      createCommand,
+      signal,
+      attempts,
+    })
   }
 
   /** One page of an upload's parts. `markers` name the place where it begins; by default at the first part. */

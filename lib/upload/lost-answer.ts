@@ -40,17 +40,19 @@ const WAIT_OTHERWISE = 1_000
  * `failure` if there is no such object.
  *
  * 1. If S3 answered every attempt with a refusal of its own, it did not make the object. An unfulfilled condition is the
- *    exception: where Node's http is another one (Deno), or a balancer repeats a request, the first of two equal requests
- *    makes the object, and the second one is answered. Then the object and the end of the upload are proof, without a wait.
+ *    exception: Deno's http, or a balancer, may send a Complete twice, of which the first makes the object, and the second
+ *    is answered. Then the object and the end of the upload prove it, and nothing needs to be waited for. A PutObject has no
+ *    upload whose end would distinguish it from another writer's object of the same bytes.
  * 2. Otherwise send HeadObject and ListParts. If the upload no longer exists, it was completed, or another program removed
- *    it; HeadObject's answer shows which (by size and time at least, verify.ts). While the upload still has its parts, an object of this key is an older one.
+ *    it; HeadObject's answer shows which, by the object's size and time if by nothing else (verify.ts). While the upload
+ *    still has its parts, an object of this key is an older one.
  * 3. S3 may be making the object right now, so ask again: for 18 s if S3 had begun to answer, the request stalled, or a
  *    gateway timed out; otherwise for 1 s.
  * 4. If the upload still exists then, remove it, which keeps S3 from completing it later, and judge the object again. If
  *    Abort finds no upload, it was completed, although its parts are listed (OpenStack Swift).
  * 5. If S3 had begun to answer or cannot be reached, or if the caller wants to keep the parts, the outcome is unknown: remove
- *    nothing, and set `objectMayExist` on the error. The code tests this before step 4, except
- *    where the object is ours and the upload is not listed by ListMultipartUploads any more (Swift).
+ *    nothing, and set `objectMayExist` on the error. The code tests this before step 4. If the object proves to be ours and
+ *    ListMultipartUploads does not list the upload, it was completed after all (Swift).
  */
 export async function recoverLostAnswer(
   requests: Requests,

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isUploadNotFound } from '../errors/causes.js'
+import { type Attempt, isUnanswered } from '../requests/answer.js'
 import type { Requests } from '../requests/requests.js'
 import { FIRST_PAUSE, nextPause, orLimit, retryUntil } from '../requests/retry.js'
 
@@ -59,13 +60,14 @@ export async function removeUpload(
   return existed
 }
 
-/** Resolves with whether the upload existed. */
+/** Resolves with whether the upload existed, or may have existed: an earlier attempt without an answer may have removed it. */
 async function abortUpload(requests: Requests, UploadId: string, limit: AbortSignal): Promise<boolean> {
+  const attempts: Attempt[] = []
   try {
-    await retryUntil(limit, () => requests.abort(UploadId, limit))
+    await retryUntil(limit, () => requests.abort(UploadId, limit, attempts))
     return true
   } catch (error) {
-    if (isUploadNotFound(error)) return false
+    if (isUploadNotFound(error)) return attempts.some(isUnanswered)
     throw error
   }
 }

@@ -66,6 +66,21 @@ t.test('abortUpload returns whether the upload existed', async (t) => {
   t.equal(await abortUpload(upload), false)
 })
 
+t.test(
+  'an upload existed if the first answer to its Abort was lost, and the second one does not find it',
+  async (t) => {
+    const store: SmallStore = await smallStore(t, {
+      AbortMultipartUpload: ({ seen, response }) => {
+        if (seen.attempt > 1) return 'as usual'
+        store.parts = undefined
+        return response.destroy()
+      },
+    })
+    store.parts = new Map()
+    t.equal(await abortUpload({ client: store.client, Bucket: 'b', Key: 'k', UploadId: 'u1' }), true)
+  },
+)
+
 /** Lists part 1, whatever happens. */
 const listsPart: Answer = ({ response }) => xml(response, 200, '<R><Part><PartNumber>1</PartNumber></Part></R>')
 

@@ -142,6 +142,24 @@ t.test('size and time show nothing if every Complete was answered, or the upload
   t.equal(exists.parts, undefined, 'the upload is removed')
 })
 
+t.test('size and time show nothing if the stream may have removed the upload itself', async (t) => {
+  // Complete does not arrive, another writer stores an object of the same size, and the answer to Abort is lost.
+  const store: SmallStore = await smallStore(t, {
+    [COMPLETE]: (exchange) => {
+      const object = store.put('k', Buffer.alloc(DATA[COMPLETE].length))
+      object.ETag = ETag
+      closeConnection(exchange)
+    },
+    AbortMultipartUpload: (exchange) => {
+      if (exchange.seen.attempt > 1) return 'as usual'
+      store.parts = undefined
+      return closeConnection(exchange)
+    },
+  })
+  await t.rejects(uploadBy(COMPLETE, store), { code: 'ERR_S3_REQUEST', operation: COMPLETE })
+  t.equal(store.objects.get('k')?.ETag, ETag)
+})
+
 t.test('without the time of the upload, size and time show nothing', async (t) => {
   const withoutDate: Answer = ({ response }) => {
     response.removeHeader('date')
