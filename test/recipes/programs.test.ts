@@ -11,7 +11,7 @@ import t from 'tap'
 import { nothingIsLeft } from '../support/assertions.js'
 import { bytes, MiB, sha256 } from '../support/bytes.js'
 import { hasPrograms, runRecipe, startRecipe } from '../support/recipe.js'
-import { freePort } from '../support/servers.js'
+import { freePort } from '../support/server-process.js'
 import { head, makeBucket, read, stored, unfinishedUploads } from '../support/store.js'
 
 t.test('ffmpeg: a video is uploaded while it is encoded, and can be played', async (t) => {

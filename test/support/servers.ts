@@ -1,11 +1,10 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
 import { get } from 'node:https'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Certificate } from './certificate.js'
+import { freePort, startServer, untilReady } from './server-process.js'
 
 /** An S3 to test against. `env` holds the environment variables from which the tests and the SDK read where it is. */
 export interface Server {
@@ -20,7 +19,8 @@ export interface Server {
 }
 
 /** MinIO is published as source only. The tests were written against this version. */
-const GO_MODULE = 'github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c'
+export const MINIO_VERSION = 'v0.0.0-20260212201848-7aac2a2c5b7c'
+const GO_MODULE = `github.com/minio/minio@${MINIO_VERSION}`
 const IMAGE = 'minio/minio:RELEASE.2025-09-07T16-13-09Z'
 const KEY = 's3-writable'
 const SECRET = 'only-for-tests'
@@ -48,7 +48,15 @@ export async function findServer(): Promise<Start> {
   if (requested !== undefined && !(requested in FINDERS)) {
     throw new Error(`TEST_S3 must be one of ${Object.keys(FINDERS).join(', ')}. Received ${requested}`)
   }
-  const order = requested === undefined ? (Object.keys(FINDERS) as Kind[]) : [requested as Kind]
+  return await findFirst(requested === undefined ? (Object.keys(FINDERS) as Kind[]) : [requested as Kind])
+}
+
+/** Finds a MinIO that runs here: one that was built before, or the source. */
+export async function findMinio(): Promise<Start> {
+  return await findFirst(['binary', 'go'])
+}
+
+async function findFirst(order: Kind[]): Promise<Start> {
   for (const kind of order) {
     const start = await FINDERS[kind]()
     if (start !== undefined) return start
@@ -162,28 +170,9 @@ async function startMinio(minio: string, certificate: Certificate): Promise<Serv
     certificate.folder,
     '--quiet',
   ]
-  const keeper = spawn(
-    process.execPath,
-    ['--import', 'tsx', join(import.meta.dirname, 'programs/keep-server.ts'), folder, ...command],
-    {
-      detached: true,
-      stdio: ['pipe', 'ignore', 'inherit'],
-      env: { ...process.env, ...MINIO_ENV },
-    },
-  )
-  const exited = new Promise<void>((resolve) => keeper.on('exit', () => resolve()))
-  const stop = async (): Promise<void> => {
-    keeper.stdin.end()
-    await exited
-  }
-  for (let tries = 0; !(await isHealthy(`${env.S3_ENDPOINT}/minio/health/live`, certificate)); tries++) {
-    if (tries === 300 || keeper.exitCode !== null) {
-      await stop()
-      throw new Error(`${minio} did not start within 30 s`)
-    }
-    await sleep(100)
-  }
-  return { name: `MinIO (${minio})`, env, stop }
+  const server = startServer(command, { folder, env: MINIO_ENV })
+  await untilReady(minio, server, () => isHealthy(`${env.S3_ENDPOINT}/minio/health/live`, certificate))
+  return { name: `MinIO (${minio})`, env, stop: server.stop }
 }
 
 function environment(S3_ENDPOINT: string): Server['env'] {
@@ -201,17 +190,5 @@ async function isHealthy(url: string, { cert }: Certificate): Promise<boolean> {
       response.resume()
       resolve(response.statusCode === 200)
     }).on('error', () => resolve(false))
-  })
-}
-
-/** A TCP port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  return await new Promise((resolve, reject) => {
-    const server = createServer()
-    server.on('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
   })
 }

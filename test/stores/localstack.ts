@@ -1,0 +1,37 @@
+import { join } from 'node:path'
+import { pipInstall } from './runner/install.js'
+import { dataFolder, freePorts, startStore } from './runner/start.js'
+import { KEYS, type Store } from './runner/store.js'
+
+/** https://pypi.org/project/localstack-core/. Newer versions of the pinned packages break it. */
+const PACKAGES = [
+  'localstack-core[base-runtime]==4.14.0',
+  'cbor2<5.8',
+  'pyopenssl<25.2',
+  'cryptography<46',
+  'service_identity',
+]
+
+export const localstack: Store = {
+  name: 'localstack',
+  title: 'LocalStack',
+  version: '4.14.0',
+  // Whatever IPv4 address it is given, it listens on 0.0.0.0.
+  ownNetwork: true,
+  limits: [],
+  install: (folder) => pipInstall(folder, 'bin/localstack-supervisor', PACKAGES, '3.12'),
+  start: async (place) => {
+    const [port = 0] = await freePorts(1)
+    const env = {
+      SERVICES: 's3',
+      EAGER_SERVICE_LOADING: '1',
+      DISABLE_EVENTS: '1',
+      SKIP_SSL_CERT_DOWNLOAD: '1',
+      FILESYSTEM_ROOT: dataFolder(place),
+      LOCALSTACK_VOLUME_DIR: dataFolder(place, 'volume'),
+      GATEWAY_LISTEN: `127.0.0.1:${port}`,
+    }
+    const command = [join(place.installed, 'bin/python'), '-m', 'localstack.runtime.main']
+    return await startStore('LocalStack', command, place, { port, env, ...KEYS })
+  },
+}

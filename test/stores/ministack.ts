@@ -1,0 +1,25 @@
+import { join } from 'node:path'
+import { pipInstall } from './runner/install.js'
+import { dataFolder, freePorts, startStore } from './runner/start.js'
+import type { Store } from './runner/store.js'
+
+/** https://pypi.org/project/ministack/ */
+export const ministack: Store = {
+  name: 'ministack',
+  title: 'MiniStack',
+  version: '1.5.33',
+  limits: [],
+  install: (folder) => pipInstall(folder, 'bin/ministack', ['ministack==1.5.33']),
+  start: async (place) => {
+    const [port = 0] = await freePorts(1)
+    const env = {
+      AUTH: 'true',
+      SERVICES: 's3',
+      GATEWAY_PORT: String(port),
+      BIND_HOST: '127.0.0.1',
+      TMPDIR: dataFolder(place),
+    }
+    const keys = { accessKeyId: 'test', secretAccessKey: 'test' }
+    return await startStore('MiniStack', [join(place.installed, 'bin/ministack')], place, { port, env, ...keys })
+  },
+}

@@ -1,0 +1,52 @@
+import type { S3ClientConfig } from '@aws-sdk/client-s3'
+import type { Certificate } from '../../support/certificate.js'
+
+/** An S3-compatible store that installs by name from a package registry. */
+export interface Store {
+  /** What the store is called on the command line of `npm run stores`. */
+  name: string
+  title: string
+  /** The version that is installed and that the limits were seen with. */
+  version: string
+  /** The client's options without which the stream does not work on this store. */
+  client?: Pick<S3ClientConfig, 'requestChecksumCalculation' | 'responseChecksumValidation'>
+  /**
+   * Run the store in a network of its own, because it listens on every interface of the machine.
+   * @default false
+   */
+  ownNetwork?: boolean
+  /** What the store cannot do. These checks are run, and the run fails if one of them passes. */
+  limits: Limit[]
+  /** Installs the store into the folder, unless it is there. */
+  install: (folder: string) => void
+  start: (place: Place) => Promise<RunningStore>
+}
+
+/** One thing that a store cannot do. */
+export interface Limit {
+  /** What the store does or answers instead. */
+  answer: string
+  /** The names of the checks that fail because of it. */
+  checks: string[]
+}
+
+/** Where a store runs. */
+export interface Place {
+  /** The folder into which the store was installed. */
+  installed: string
+  /** An empty folder for the data, which is removed when the store has stopped. */
+  data: string
+  /** The file for the store's output. */
+  log: string
+  certificate: Certificate
+}
+
+export interface RunningStore {
+  endpoint: string
+  accessKeyId: string
+  secretAccessKey: string
+  stop: () => Promise<void>
+}
+
+/** The keys of the stores that let the user choose them. */
+export const KEYS = { accessKeyId: 'stores-key', secretAccessKey: 'only-for-tests' }

@@ -1,0 +1,32 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { jarOf, mavenJar } from './runner/install.js'
+import { dataFolder, freePorts, startStore } from './runner/start.js'
+import { KEYS, type Store } from './runner/store.js'
+
+const ARTIFACT = 'org.gaul:s3proxy:4.1.0:jar:jar-with-dependencies'
+
+/** https://github.com/gaul/s3proxy, in front of a folder. */
+export const s3proxy: Store = {
+  name: 's3proxy',
+  title: 'S3Proxy',
+  version: '4.1.0',
+  limits: [],
+  install: (folder) => mavenJar(folder, ARTIFACT),
+  start: async (place) => {
+    const [port = 0] = await freePorts(1)
+    const properties = {
+      's3proxy.authorization': 'aws-v2-or-v4',
+      's3proxy.endpoint': `http://127.0.0.1:${port}`,
+      's3proxy.identity': KEYS.accessKeyId,
+      's3proxy.credential': KEYS.secretAccessKey,
+      'jclouds.provider': 'filesystem-nio2',
+      'jclouds.filesystem.basedir': dataFolder(place),
+    }
+    const file = join(place.data, 's3proxy.conf')
+    const lines = Object.entries(properties).map(([name, value]) => `${name}=${value}\n`)
+    writeFileSync(file, lines.join(''))
+    const command = ['java', '-jar', join(place.installed, jarOf(ARTIFACT)), '--properties', file]
+    return await startStore('S3Proxy', command, place, { port, ...KEYS })
+  },
+}

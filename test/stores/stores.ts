@@ -1,0 +1,25 @@
+import { ceph } from './ceph.js'
+import { localstack } from './localstack.js'
+import { minio } from './minio.js'
+import { ministack } from './ministack.js'
+import { rclone } from './rclone.js'
+import type { Store } from './runner/store.js'
+import { s3mock } from './s3mock.js'
+import { s3proxy } from './s3proxy.js'
+import { seaweedfs } from './seaweedfs.js'
+import { swift } from './swift.js'
+import { versitygw } from './versitygw.js'
+
+/** All stores that are tested, in the order of the table. */
+export const stores: Store[] = [
+  minio,
+  versitygw,
+  seaweedfs,
+  ceph,
+  swift,
+  rclone,
+  localstack,
+  s3proxy,
+  s3mock,
+  ministack,
+]
