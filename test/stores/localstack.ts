@@ -18,7 +18,12 @@ export const localstack: Store = {
   version: '4.14.0',
   // Whatever IPv4 address it is given, it listens on 0.0.0.0.
   ownNetwork: true,
-  limits: [],
+  limits: [
+    {
+      answer: 'any secret key is accepted',
+      checks: ['a wrong secret is refused, small object', 'a wrong secret is refused, large object'],
+    },
+  ],
   install: (folder) => pipInstall(folder, 'bin/localstack-supervisor', PACKAGES, '3.12'),
   start: async (place) => {
     const [port = 0] = await freePorts(1)

@@ -8,7 +8,17 @@ export const ministack: Store = {
   name: 'ministack',
   title: 'MiniStack',
   version: '1.5.33',
-  limits: [],
+  limits: [
+    {
+      answer: 'any secret key is accepted',
+      checks: ['a wrong secret is refused, small object', 'a wrong secret is refused, large object'],
+    },
+    {
+      answer: '`ChecksumType: FULL_OBJECT` with the right CRC-32: 400 BadDigest',
+      checks: ['ChecksumType FULL_OBJECT makes an object'],
+    },
+    { answer: '`Tagging` of a large object is dropped', checks: ['Tagging is kept, large object'] },
+  ],
   install: (folder) => pipInstall(folder, 'bin/ministack', ['ministack==1.5.33']),
   start: async (place) => {
     const [port = 0] = await freePorts(1)

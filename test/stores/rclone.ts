@@ -8,7 +8,26 @@ export const rclone: Store = {
   name: 'rclone',
   title: 'rclone serve s3',
   version: '1.76.0',
-  limits: [],
+  limits: [
+    {
+      answer: '`ServerSideEncryption` is dropped',
+      checks: [
+        'ServerSideEncryption AES256 is kept, small object',
+        'ServerSideEncryption AES256 is kept, large object',
+      ],
+    },
+    {
+      answer: 'SSE-C: 501 NotImplemented',
+      checks: [
+        "an object is encrypted with the customer's key, small object",
+        "an object is encrypted with the customer's key, large object",
+      ],
+    },
+    {
+      answer: 'UploadPart of a part that is stored: 501 NotImplemented, so a changed part cannot be sent again',
+      checks: ['resume sends a part again that has changed'],
+    },
+  ],
   install: (folder) => goInstall(folder, 'github.com/rclone/rclone', 'v1.76.0'),
   start: async (place) => {
     const [port = 0] = await freePorts(1)

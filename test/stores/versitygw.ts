@@ -8,7 +8,22 @@ export const versitygw: Store = {
   name: 'versitygw',
   title: 'versitygw',
   version: '1.8.0',
-  limits: [],
+  limits: [
+    {
+      answer: '`ServerSideEncryption` is dropped',
+      checks: [
+        'ServerSideEncryption AES256 is kept, small object',
+        'ServerSideEncryption AES256 is kept, large object',
+      ],
+    },
+    {
+      answer: 'SSE-C is dropped: the object is read without the key',
+      checks: [
+        "an object is encrypted with the customer's key, small object",
+        "an object is encrypted with the customer's key, large object",
+      ],
+    },
+  ],
   install: (folder) => goInstall(folder, 'github.com/versity/versitygw/cmd/versitygw', 'v1.8.0'),
   start: async (place) => {
     const [port = 0] = await freePorts(1)

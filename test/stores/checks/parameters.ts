@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { GetObjectTaggingCommand } from '@aws-sdk/client-s3'
 import { P } from '../../support/bytes.js'
-import { equal } from './assert.js'
+import { equal, ok, settled } from './assert.js'
 import type { Checks } from './check.js'
 import { Bucket, data, head, holds, newKey, plain, put } from './target.js'
 
@@ -51,6 +51,7 @@ async function encryptedWithKey(size: number): Promise<void> {
   }
   await put(Key, data(size), parameters)
   await holds(Key, data(size), parameters)
+  ok((await settled(head(Key))).error, 'the object is read without the key')
 }
 
 export const parameters: Checks = {

@@ -8,6 +8,7 @@ import {
   HeadObjectCommand,
   type HeadObjectCommandOutput,
   ListMultipartUploadsCommand,
+  type ListMultipartUploadsCommandOutput,
   ListPartsCommand,
   S3Client,
   type S3ClientConfig,
@@ -153,15 +154,23 @@ export async function unfinishedUploads(Key: string): Promise<string[]> {
   const found = new Set<string>()
   let marker: { KeyMarker?: string; UploadIdMarker?: string } = {}
   for (let page = 0; page < 20; page++) {
-    const answer = await plain.send(new ListMultipartUploadsCommand({ Bucket, ...marker }))
+    const answer = await pageOfUploads(marker)
     for (const { Key: key, UploadId } of answer.Uploads ?? []) if (key === Key && UploadId) found.add(UploadId)
-    if (!answer.IsTruncated || !answer.NextKeyMarker) break
-    marker = {
-      KeyMarker: answer.NextKeyMarker,
-      ...(answer.NextUploadIdMarker ? { UploadIdMarker: answer.NextUploadIdMarker } : {}),
-    }
+    const { IsTruncated, NextKeyMarker, NextUploadIdMarker } = answer
+    if (!IsTruncated || !NextKeyMarker) break
+    marker = { KeyMarker: NextKeyMarker, ...(NextUploadIdMarker ? { UploadIdMarker: NextUploadIdMarker } : {}) }
   }
   return [...found]
+}
+
+/** A page of ListMultipartUploads. rclone answers NoSuchUpload if the bucket never had an upload. */
+async function pageOfUploads(marker: object): Promise<Partial<ListMultipartUploadsCommandOutput>> {
+  try {
+    return await plain.send(new ListMultipartUploadsCommand({ Bucket, ...marker }))
+  } catch (error) {
+    if ((error as Failure).name === 'NoSuchUpload') return {}
+    throw new Error(`ListMultipartUploads: ${inOneLine(error)}`)
+  }
 }
 
 /** How many parts an upload has; none if there is no such upload. */

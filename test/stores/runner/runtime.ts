@@ -45,8 +45,8 @@ export function prepareRuntime(cache: string, { runtime, client }: RuntimeOption
       folder,
     }
   }
-  const folder = installedPackage(cache, client ?? clientVersion(ROOT))
   const found = runtime === undefined ? undefined : installedRuntime(cache, runtime)
+  const folder = installedPackage(cache, client ?? clientVersion(ROOT))
   const { name, command } = found ?? { name: `Node.js ${process.versions.node}`, command: [process.execPath] }
   return { name, client: clientVersion(folder), command, folder }
 }
