@@ -12,7 +12,49 @@ export const s3mock: Store = {
   version: '5.2.0',
   // Its connector for HTTP cannot be given an address.
   ownNetwork: true,
-  limits: [],
+  limits: [
+    {
+      answer: 'any secret key is accepted',
+      checks: ['a wrong secret is refused, small object', 'a wrong secret is refused, large object'],
+    },
+    {
+      answer: 'AbortMultipartUpload deletes the object that the key has',
+      checks: [
+        'a failed upload leaves the old object as it was',
+        'IfNoneMatch keeps the existing object, large object',
+      ],
+    },
+    {
+      answer: 'UploadPart answers without a SHA-256 or CRC-32C, and Complete without it is 400 BadRequest',
+      checks: [
+        'ChecksumAlgorithm SHA256 makes an object',
+        'ChecksumAlgorithm CRC32C makes an object',
+        'a wrong ChecksumSHA256 publishes nothing, large object',
+      ],
+    },
+    {
+      answer: 'the space before a parameter of `ContentType` is dropped',
+      checks: [
+        'parameters that describe the object are kept, small object',
+        'parameters that describe the object are kept, large object',
+      ],
+    },
+    {
+      answer: '`Tagging` stays percent-encoded',
+      checks: ['Tagging is kept, small object', 'Tagging is kept, large object'],
+    },
+    {
+      answer: '`ServerSideEncryption` of a large object is dropped',
+      checks: ['ServerSideEncryption AES256 is kept, large object'],
+    },
+    {
+      answer: 'SSE-C is dropped: the object is read without the key',
+      checks: [
+        "an object is encrypted with the customer's key, small object",
+        "an object is encrypted with the customer's key, large object",
+      ],
+    },
+  ],
   install: (folder) => mavenJar(folder, ARTIFACT),
   start: async (place) => {
     const [port = 0, https = 0] = await freePorts(2)

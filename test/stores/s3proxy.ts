@@ -11,7 +11,26 @@ export const s3proxy: Store = {
   name: 's3proxy',
   title: 'S3Proxy',
   version: '4.1.0',
-  limits: [],
+  limits: [
+    {
+      answer: 'UploadPart and Complete of an upload that no longer exists: 200',
+      checks: ['resume of a completed upload is refused, and its object stays'],
+    },
+    { answer: '`ChecksumType: FULL_OBJECT`: 501 NotImplemented', checks: ['ChecksumType FULL_OBJECT makes an object'] },
+    {
+      answer: '`Tagging`: 501 NotImplemented',
+      checks: ['Tagging is kept, small object', 'Tagging is kept, large object'],
+    },
+    {
+      answer: 'encryption, SSE-C too: 501 NotImplemented',
+      checks: [
+        'ServerSideEncryption AES256 is kept, small object',
+        'ServerSideEncryption AES256 is kept, large object',
+        "an object is encrypted with the customer's key, small object",
+        "an object is encrypted with the customer's key, large object",
+      ],
+    },
+  ],
   install: (folder) => mavenJar(folder, ARTIFACT),
   start: async (place) => {
     const [port = 0] = await freePorts(1)
