@@ -10,7 +10,7 @@ import { runJob } from './runner/job.js'
 import { writePage } from './runner/page.js'
 import { readResults, writeResults } from './runner/results.js'
 import { prepareRuntime, type Runtime } from './runner/runtime.js'
-import type { Store } from './runner/store.js'
+import type { Limit, Store } from './runner/store.js'
 import { type Verdict, verdict } from './runner/verdict.js'
 import { stores } from './stores.js'
 
@@ -33,8 +33,13 @@ The exit code is 1 if a check failed, or if a check passed that a store is said 
 
 interface Report {
   store: Store
+  /** What the store or the runtime cannot do. */
+  limits: Limit[]
   verdict: Verdict
 }
+
+// The process of a store ends with this one, and stops its store.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1))
 
 try {
   process.exitCode = await main()
@@ -71,7 +76,8 @@ async function main(): Promise<number> {
   console.log(`${names.length} checks on ${runtime.name} with @aws-sdk/client-s3 ${runtime.client}`)
   const reports: Report[] = []
   for (const store of chosen) {
-    const report = { store, verdict: await testStore(store, runtime, names, values) }
+    const limits = [...store.limits, ...runtime.limits]
+    const report = { store, limits, verdict: await testStore(store, limits, runtime, names, values) }
     reports.push(report)
     console.log(line(report))
   }
@@ -90,6 +96,7 @@ interface Options {
 /** Installs a store and runs the checks on it. A store that does not start fails every check. */
 async function testStore(
   store: Store,
+  limits: Limit[],
   runtime: Runtime,
   names: string[],
   { check, verbose }: Options,
@@ -99,6 +106,8 @@ async function testStore(
   const scratch = mkdtempSync(join(tmpdir(), 's3-writable-stores-'))
   mkdirSync(join(CACHE, 'logs'), { recursive: true })
   rmSync(log, { force: true })
+  const remove = (): void => rmSync(scratch, { recursive: true, force: true })
+  process.once('exit', remove)
   try {
     store.install(installed)
     const certificate = await makeCertificate(join(scratch, 'certs'))
@@ -111,22 +120,23 @@ async function testStore(
     const outcomes = await runJob(store, job, ({ name, ms, reason }) => {
       if (verbose) console.log(`  ${reason === undefined ? 'passed' : 'failed'} ${name} (${ms} ms) ${reason ?? ''}`)
     })
-    return verdict(store, names, outcomes)
+    return verdict(limits, names, outcomes)
   } catch (error) {
     const { message: reason } = error as Error
     return { passed: [], cannot: [], failed: names.map((check) => ({ check, reason })) }
   } finally {
-    rmSync(scratch, { recursive: true, force: true })
+    remove()
+    process.off('exit', remove)
   }
 }
 
 /** Such as "swift 2.30.1: 50 passed, 12 cannot, 2 failed", and what the store cannot do. */
-function line({ store, verdict }: Report): string {
+function line({ store, limits, verdict }: Report): string {
   const { passed, cannot, failed } = verdict
-  const known = store.limits.filter(({ checks }) => checks.some((check) => cannot.includes(check)))
-  const limits = known.map(({ answer, checks }) => `\n  cannot: ${answer} (${checks.join('; ')})`)
+  const known = limits.filter(({ checks }) => checks.some((check) => cannot.includes(check)))
+  const lines = known.map(({ answer, checks }) => `\n  cannot: ${answer} (${checks.join('; ')})`)
   const counts = `${passed.length} passed, ${cannot.length} cannot, ${failed.length} failed`
-  return `${store.name} ${store.version}: ${counts}${limits.join('')}`
+  return `${store.name} ${store.version}: ${counts}${lines.join('')}`
 }
 
 /** Writes the results of these stores into the file and the page; those of other stores stay. */

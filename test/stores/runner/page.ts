@@ -36,9 +36,17 @@ function storeTable(stores: Store[], { stores: results }: Results): string {
 function runtimeTable(stores: Store[], { runtimes }: Results): string {
   const rows = Object.entries(runtimes).map(([key, result]) => {
     const store = stores.find(({ name }) => name === key.split(', ').at(-1))
-    return [result.runtime, result.client, `${store?.title} ${result.version}`, works(result)]
+    const ofStore = store?.limits.flatMap(({ checks }) => checks) ?? []
+    const ofRuntime = result.cannot.filter((check) => !ofStore.includes(check))
+    return [
+      result.runtime,
+      result.client,
+      `${store?.title} ${result.version}`,
+      works(result),
+      ofRuntime.join('; ') || '–',
+    ]
   })
-  return table(['runtime', '`@aws-sdk/client-s3`', 'store', 'checks that pass'], rows)
+  return table(['runtime', '`@aws-sdk/client-s3`', 'store', 'checks that pass', 'what does not work there'], rows)
 }
 
 /** Such as "60 of 64, 1 fails (2026-11-29)". */

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { run } from './install.js'
+import type { Limit } from './store.js'
 
 const ROOT = join(import.meta.dirname, '../../..')
 
@@ -16,6 +17,8 @@ export interface Runtime {
   command: string[]
   /** The folder whose packages a program finds. */
   folder: string
+  /** What the runtime, or this version of the SDK, cannot do on any store. */
+  limits: Limit[]
 }
 
 export interface RuntimeOptions {
@@ -26,10 +29,29 @@ export interface RuntimeOptions {
 }
 
 /** The runtimes that are an npm package, by its name, and the arguments that make them run a program. */
-const RUNTIMES: Record<string, { title: string; args: string[] }> = {
-  node: { title: 'Node.js', args: [] },
-  bun: { title: 'Bun', args: [] },
-  deno: { title: 'Deno', args: ['run', '--allow-all', '--quiet'] },
+const RUNTIMES: Record<string, { title: string; args: string[]; limits: Limit[] }> = {
+  node: { title: 'Node.js', args: [], limits: [] },
+  bun: {
+    title: 'Bun',
+    args: [],
+    limits: [
+      {
+        answer: '`net.Socket` reads nothing from a pipe that it is given as `fd`, so the command cannot read one',
+        checks: [
+          'the command uploads its standard input',
+          'the command uploads what another command prints',
+          'the command leaves parts, lists them and resumes',
+        ],
+      },
+    ],
+  },
+  deno: { title: 'Deno', args: ['run', '--allow-all', '--quiet'], limits: [] },
+}
+
+/** Of clients that do not have the package with this algorithm. */
+const NO_CRC64NVME: Limit = {
+  answer: 'CRC-64/NVME needs a package that this client does not install',
+  checks: ['ChecksumAlgorithm CRC64NVME makes an object'],
 }
 
 /** Installs the runtime and the client into the folder. Without options, it is this process's own runtime. */
@@ -43,12 +65,20 @@ export function prepareRuntime(cache: string, { runtime, client }: RuntimeOption
       command: [process.execPath],
       // Inside of the project, where 's3-writable' is the project itself.
       folder,
+      limits: [],
     }
   }
   const found = runtime === undefined ? undefined : installedRuntime(cache, runtime)
   const folder = installedPackage(cache, client ?? clientVersion(ROOT))
-  const { name, command } = found ?? { name: `Node.js ${process.versions.node}`, command: [process.execPath] }
-  return { name, client: clientVersion(folder), command, folder }
+  const { name, command, limits } = found ?? {
+    name: `Node.js ${process.versions.node}`,
+    command: [process.execPath],
+    limits: [],
+  }
+  const algorithms = ['checksums', 'crc64-nvme'].map((name) => join(folder, 'node_modules/@aws-sdk', name))
+  const hasCrc64 = algorithms.some((algorithm) => existsSync(algorithm))
+  const ofClient = hasCrc64 ? [] : [NO_CRC64NVME]
+  return { name, client: clientVersion(folder), command, folder, limits: [...limits, ...ofClient] }
 }
 
 /** Installs the package as it would be published, with a client, into a new folder outside of the project's packages. */
@@ -65,7 +95,7 @@ function installedPackage(cache: string, client: string): string {
   return folder
 }
 
-function installedRuntime(cache: string, runtime: string): { name: string; command: string[] } {
+function installedRuntime(cache: string, runtime: string): Pick<Runtime, 'name' | 'command' | 'limits'> {
   const [name = '', version] = runtime.split('@')
   const known = RUNTIMES[name]
   if (known === undefined) {
@@ -81,7 +111,11 @@ function installedRuntime(cache: string, runtime: string): { name: string; comma
   }
   const program = join(folder, 'node_modules/.bin', name)
   const answer = execFileSync(program, ['--version'], { encoding: 'utf8' })
-  return { name: `${known.title} ${/\d+(\.\d+)+/.exec(answer)?.[0]}`, command: [program, ...known.args] }
+  return {
+    name: `${known.title} ${/\d+(\.\d+)+/.exec(answer)?.[0]}`,
+    command: [program, ...known.args],
+    limits: known.limits,
+  }
 }
 
 /** The version of the client that programs in this folder find. */
