@@ -12,7 +12,24 @@ export const ceph: Store = {
   name: 'ceph',
   title: 'Ceph RGW',
   version: '16.2.15',
-  limits: [],
+  limits: [
+    {
+      answer: 'Complete ignores `IfNoneMatch`: the existing object is overwritten',
+      checks: ['IfNoneMatch keeps the existing object, large object'],
+    },
+    { answer: '`Tagging` of a large object is dropped', checks: ['Tagging is kept, large object'] },
+    {
+      answer: '`ServerSideEncryption` is dropped',
+      checks: [
+        'ServerSideEncryption AES256 is kept, small object',
+        'ServerSideEncryption AES256 is kept, large object',
+      ],
+    },
+    {
+      answer: 'ListMultipartUploads encodes the keys and does not say so (no `EncodingType`)',
+      checks: ['uploads of keys of any characters are listed and aborted'],
+    },
+  ],
   install: () => aptInstall('/usr/bin/radosgw', ['ceph-mon', 'ceph-osd', 'ceph-common', 'radosgw']),
   start: async (place) => {
     const [port = 0, monitor = 0] = await freePorts(2)

@@ -20,6 +20,10 @@ export const localstack: Store = {
   ownNetwork: true,
   limits: [
     {
+      answer: 'ListMultipartUploads says that it encodes the keys (`EncodingType`), and does not',
+      checks: ['uploads of keys of any characters are listed and aborted'],
+    },
+    {
       answer: 'any secret key is accepted',
       checks: ['a wrong secret is refused, small object', 'a wrong secret is refused, large object'],
     },

@@ -13,6 +13,22 @@ export const s3proxy: Store = {
   version: '4.1.0',
   limits: [
     {
+      answer: 'UploadPart after the abort stores the part, and nothing can remove it',
+      checks: ['a stream destroyed before its parts arrive leaves nothing'],
+    },
+    {
+      answer: 'the same, where a part is on the way when the upload fails',
+      sometimes: true,
+      checks: [
+        'a source that fails while parts are sent publishes nothing',
+        'a source that fails behind two stored parts publishes nothing',
+        'a failed upload leaves the old object as it was',
+        'a stream destroyed while parts are sent leaves nothing',
+        'an AbortSignal at any moment leaves the object or nothing',
+        'the command uploads what another command prints',
+      ],
+    },
+    {
       answer: 'UploadPart and Complete of an upload that no longer exists: 200',
       checks: ['resume of a completed upload is refused, and its object stays'],
     },

@@ -13,7 +13,16 @@ export const seaweedfs: Store = {
   name: 'seaweedfs',
   title: 'SeaweedFS',
   version: '4.53',
-  limits: [],
+  limits: [
+    {
+      answer:
+        'ListParts shows no checksums, and Complete without them is 400 InvalidRequest: only a client with `WHEN_REQUIRED` resumes from a point',
+      checks: [
+        'a point of an UploadId is where the upload continues',
+        'a point of a key is where its upload continues',
+      ],
+    },
+  ],
   install: (folder) => {
     if (existsSync(join(folder, 'weed'))) return
     rmSync(folder, { recursive: true, force: true })

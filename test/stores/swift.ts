@@ -21,7 +21,42 @@ export const swift: Store = {
   name: 'swift',
   title: 'OpenStack Swift s3api',
   version: '2.30.1',
-  limits: [],
+  limits: [
+    {
+      answer: 'PutObject with `IfNoneMatch`: 501 NotImplemented',
+      checks: [
+        'IfNoneMatch keeps the existing object, small object',
+        'IfNoneMatch makes a new object, small object',
+        'PutObject with IfNoneMatch whose first answer is lost succeeds',
+      ],
+    },
+    {
+      answer: 'Complete with `IfNoneMatch` of an existing key: 412 with the code InvalidRequest',
+      checks: ['IfNoneMatch keeps the existing object, large object'],
+    },
+    {
+      answer: 'ListParts gives the parts of a completed upload for ever, so it can be resumed',
+      checks: ['resume of a completed upload is refused, and its object stays'],
+    },
+    {
+      answer: '`Tagging`: 501 NotImplemented',
+      checks: ['Tagging is kept, small object', 'Tagging is kept, large object'],
+    },
+    {
+      answer: '`ServerSideEncryption`: 501 NotImplemented',
+      checks: [
+        'ServerSideEncryption AES256 is kept, small object',
+        'ServerSideEncryption AES256 is kept, large object',
+      ],
+    },
+    {
+      answer: 'SSE-C is dropped: the object is read without the key',
+      checks: [
+        "an object is encrypted with the customer's key, small object",
+        "an object is encrypted with the customer's key, large object",
+      ],
+    },
+  ],
   install: () => aptInstall('/usr/bin/swift-proxy-server', ['swift-proxy', ...SERVICES.map((name) => `swift-${name}`)]),
   start: async (place) => {
     const { data, log } = place

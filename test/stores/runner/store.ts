@@ -28,6 +28,11 @@ export interface Limit {
   answer: string
   /** The names of the checks that fail because of it. */
   checks: string[]
+  /**
+   * Whether it depends on the timing, so that these checks may also pass.
+   * @default false
+   */
+  sometimes?: boolean
 }
 
 /** Where a store runs. */
