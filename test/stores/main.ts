@@ -133,8 +133,10 @@ async function testStore(
 /** Such as "swift 2.30.1: 50 passed, 12 cannot, 2 failed", and what the store cannot do. */
 function line({ store, limits, verdict }: Report): string {
   const { passed, cannot, failed } = verdict
-  const known = limits.filter(({ checks }) => checks.some((check) => cannot.includes(check)))
-  const lines = known.map(({ answer, checks }) => `\n  cannot: ${answer} (${checks.join('; ')})`)
+  const lines = limits.flatMap(({ answer, checks }) => {
+    const seen = checks.filter((check) => cannot.includes(check))
+    return seen.length === 0 ? [] : [`\n  cannot: ${answer} (${seen.join('; ')})`]
+  })
   const counts = `${passed.length} passed, ${cannot.length} cannot, ${failed.length} failed`
   return `${store.name} ${store.version}: ${counts}${lines.join('')}`
 }

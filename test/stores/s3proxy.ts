@@ -17,7 +17,7 @@ export const s3proxy: Store = {
       checks: ['a stream destroyed before its parts arrive leaves nothing'],
     },
     {
-      answer: 'the same, where a part is on the way when the upload fails',
+      answer: 'a part that is on the way when an upload fails may be stored for ever',
       sometimes: true,
       checks: [
         'a source that fails while parts are sent publishes nothing',

@@ -17,7 +17,7 @@ export interface Runtime {
   command: string[]
   /** The folder whose packages a program finds. */
   folder: string
-  /** What the runtime, or this version of the SDK, cannot do on any store. */
+  /** What the runtime cannot do on any store. */
   limits: Limit[]
 }
 
@@ -45,13 +45,16 @@ const RUNTIMES: Record<string, { title: string; args: string[]; limits: Limit[] 
       },
     ],
   },
-  deno: { title: 'Deno', args: ['run', '--allow-all', '--quiet'], limits: [] },
-}
-
-/** Of clients that do not have the package with this algorithm. */
-const NO_CRC64NVME: Limit = {
-  answer: 'CRC-64/NVME needs a package that this client does not install',
-  checks: ['ChecksumAlgorithm CRC64NVME makes an object'],
+  deno: {
+    title: 'Deno',
+    args: ['run', '--allow-all', '--quiet'],
+    limits: [
+      {
+        answer: '`net.Socket` refuses the `fd` of a named pipe (EEXIST), so the command cannot run another one',
+        checks: ['the command uploads what another command prints'],
+      },
+    ],
+  },
 }
 
 /** Installs the runtime and the client into the folder. Without options, it is this process's own runtime. */
@@ -75,10 +78,7 @@ export function prepareRuntime(cache: string, { runtime, client }: RuntimeOption
     command: [process.execPath],
     limits: [],
   }
-  const algorithms = ['checksums', 'crc64-nvme'].map((name) => join(folder, 'node_modules/@aws-sdk', name))
-  const hasCrc64 = algorithms.some((algorithm) => existsSync(algorithm))
-  const ofClient = hasCrc64 ? [] : [NO_CRC64NVME]
-  return { name, client: clientVersion(folder), command, folder, limits: [...limits, ...ofClient] }
+  return { name, client: clientVersion(folder), command, folder, limits }
 }
 
 /** Installs the package as it would be published, with a client, into a new folder outside of the project's packages. */
