@@ -37,7 +37,9 @@ export const localstack: Store = {
       DISABLE_EVENTS: '1',
       SKIP_SSL_CERT_DOWNLOAD: '1',
       FILESYSTEM_ROOT: dataFolder(place),
-      LOCALSTACK_VOLUME_DIR: dataFolder(place, 'volume'),
+      TMPDIR: dataFolder(place, 'tmp'),
+      // In a container, it would write to /var/lib/localstack.
+      OVERRIDE_IN_DOCKER: '0',
       GATEWAY_LISTEN: `127.0.0.1:${port}`,
     }
     const command = [join(place.installed, 'bin/python'), '-m', 'localstack.runtime.main']
