@@ -12,6 +12,13 @@ const PACKAGES = [
   'service_identity',
 ]
 
+/** The folder of the objects, /tmp/localstack-s3-storage, cannot be set otherwise. */
+const PROGRAM = `import sys
+from localstack.services.s3 import provider
+provider.DEFAULT_S3_TMP_DIR = sys.argv.pop()
+from localstack.runtime.main import main
+main()`
+
 export const localstack: Store = {
   name: 'localstack',
   title: 'LocalStack',
@@ -37,12 +44,11 @@ export const localstack: Store = {
       DISABLE_EVENTS: '1',
       SKIP_SSL_CERT_DOWNLOAD: '1',
       FILESYSTEM_ROOT: dataFolder(place),
-      TMPDIR: dataFolder(place, 'tmp'),
       // In a container, it would write to /var/lib/localstack.
       OVERRIDE_IN_DOCKER: '0',
       GATEWAY_LISTEN: `127.0.0.1:${port}`,
     }
-    const command = [join(place.installed, 'bin/python'), '-m', 'localstack.runtime.main']
+    const command = [join(place.installed, 'bin/python'), '-c', PROGRAM, dataFolder(place, 's3')]
     return await startStore('LocalStack', command, place, { port, env, ...KEYS })
   },
 }

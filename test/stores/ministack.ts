@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { pipInstall } from './runner/install.js'
-import { dataFolder, freePorts, startStore } from './runner/start.js'
+import { freePorts, startStore } from './runner/start.js'
 import type { Store } from './runner/store.js'
 
 /** https://pypi.org/project/ministack/ */
@@ -27,7 +27,6 @@ export const ministack: Store = {
       SERVICES: 's3',
       GATEWAY_PORT: String(port),
       BIND_HOST: '127.0.0.1',
-      TMPDIR: dataFolder(place),
     }
     const keys = { accessKeyId: 'test', secretAccessKey: 'test' }
     return await startStore('MiniStack', [join(place.installed, 'bin/ministack')], place, { port, env, ...keys })

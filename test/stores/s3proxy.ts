@@ -23,6 +23,7 @@ export const s3proxy: Store = {
         'a source that fails while parts are sent publishes nothing',
         'a source that fails behind two stored parts publishes nothing',
         'a failed upload leaves the old object as it was',
+        'a stream that is shorter than its ContentLength publishes nothing',
         'a stream destroyed while parts are sent leaves nothing',
         'an AbortSignal at any moment leaves the object or nothing',
         'the command uploads what another command prints',

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { run } from './runner/install.js'
 import { dataFolder, freePorts, startStore } from './runner/start.js'
@@ -53,6 +53,17 @@ export const seaweedfs: Store = {
       '-master.telemetry=false',
     ]
     const env = { AWS_ACCESS_KEY_ID: KEYS.accessKeyId, AWS_SECRET_ACCESS_KEY: KEYS.secretAccessKey }
-    return await startStore('SeaweedFS', command, place, { port, env, ...KEYS })
+    const store = await startStore('SeaweedFS', command, place, { port, env, ...KEYS })
+    const stop = async (): Promise<void> => {
+      await store.stop()
+      removeSockets(ports)
+    }
+    return { ...store, stop }
   },
+}
+
+/** Removes the sockets that SeaweedFS makes beside its ports, and leaves when it is killed. */
+function removeSockets(ports: number[]): void {
+  const isOurs = new RegExp(`^seaweedfs-.*-(${ports.join('|')})\\.sock$`)
+  for (const name of readdirSync('/tmp')) if (isOurs.test(name)) rmSync(join('/tmp', name), { force: true })
 }

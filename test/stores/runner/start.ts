@@ -12,15 +12,11 @@ interface Options {
 }
 
 /** Starts a store that is one process. It is ready when its port answers with HTTP. */
-export async function startStore(
-  name: string,
-  command: string[],
-  place: Place,
-  options: Options,
-): Promise<RunningStore> {
-  const { port, env, accessKeyId, secretAccessKey } = options
+export async function startStore(name: string, command: string[], place: Place, start: Options): Promise<RunningStore> {
+  const { port, env, accessKeyId, secretAccessKey } = start
   const endpoint = `http://127.0.0.1:${port}`
-  const server = startServer(command, { folder: place.data, log: place.log, ...(env === undefined ? {} : { env }) })
+  const options = { folder: place.data, log: place.log, env: { TMPDIR: dataFolder(place, 'tmp'), ...env } }
+  const server = startServer(command, options)
   await untilReady(`${name} (see ${place.log})`, server, () => answersHttp(endpoint), 60)
   return { endpoint, accessKeyId, secretAccessKey, stop: server.stop }
 }
