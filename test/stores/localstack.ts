@@ -35,7 +35,7 @@ export const localstack: Store = {
       checks: ['a wrong secret is refused, small object', 'a wrong secret is refused, large object'],
     },
   ],
-  install: (folder) => pipInstall(folder, 'bin/localstack-supervisor', PACKAGES, '3.12'),
+  install: (folder) => pipInstall(folder, 'bin/localstack-supervisor', PACKAGES, '3.13'),
   start: async (place) => {
     const [port = 0] = await freePorts(1)
     const env = {

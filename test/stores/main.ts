@@ -109,6 +109,7 @@ async function testStore(
   const remove = (): void => rmSync(scratch, { recursive: true, force: true })
   process.once('exit', remove)
   try {
+    if (verbose) console.log(`Installing ${store.title}, if it is not there`)
     store.install(installed)
     const certificate = await makeCertificate(join(scratch, 'certs'))
     const bundle = join(runtime.folder, 'checks.mjs')

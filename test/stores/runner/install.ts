@@ -1,21 +1,23 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
-/** Runs a command of an installation. Its output is shown. */
+/** Runs a command of an installation. The end of its output is shown if it fails. */
 export function run(command: string, args: string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): void {
   const { cwd, env } = options
-  try {
-    execFileSync(command, args, {
-      stdio: ['ignore', 2, 2],
-      ...(cwd === undefined ? {} : { cwd }),
-      env: { ...process.env, ...env },
-    })
-  } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT'
-    const why = missing ? 'it is not installed' : (error as Error).message
-    throw new Error(`${command} failed: ${why}`)
+  const { status, signal, stdout, stderr, error } = spawnSync(command, args, {
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+    ...(cwd === undefined ? {} : { cwd }),
+  })
+  if ((error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') throw new Error(`${command} is not installed`)
+  if (error !== undefined) throw error
+  if (status !== 0) {
+    const end = `${stdout}${stderr}`.trim().split('\n').slice(-20).join('\n')
+    throw new Error(`${command} ${args.join(' ')} ended with ${status ?? signal}:\n${end}`)
   }
 }
 

@@ -22,6 +22,11 @@ export interface Job {
   only?: string
 }
 
+/** What `run-store.ts` prints if the store or the checks do not start. */
+export interface Failure {
+  failure: string
+}
+
 const RUN_STORE = join(import.meta.dirname, 'run-store.ts')
 const ROOT = join(import.meta.dirname, '../../..')
 
@@ -42,7 +47,8 @@ export async function runJob(store: Store, job: Job, onOutcome: (outcome: Outcom
   const ended = new Promise<void>((resolve, reject) => child.on('error', reject).on('close', () => resolve()))
   const outcomes: Outcome[] = []
   for await (const line of createInterface({ input: child.stdout as Readable })) {
-    const outcome = JSON.parse(line) as Outcome
+    const outcome = JSON.parse(line) as Outcome | Failure
+    if ('failure' in outcome) throw new Error(outcome.failure)
     outcomes.push(outcome)
     onOutcome(outcome)
   }

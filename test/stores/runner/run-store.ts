@@ -13,7 +13,7 @@ import type { RecordedRequest } from '../../support/recorded-request.js'
 import type { FAULTS } from '../checks/faulty-keys.js'
 import { SETTING, type Setting } from '../checks/setting.js'
 import { stores } from '../stores.js'
-import type { Job } from './job.js'
+import type { Failure, Job } from './job.js'
 import type { RunningStore } from './store.js'
 
 const job = JSON.parse(process.argv[2] ?? '') as Job
@@ -31,8 +31,13 @@ process.on('exit', () => {
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end(1))
 process.stdin.on('close', () => void end(1)).resume()
 
-running = await store.start({ installed: job.installed, data, log: job.log, certificate: job.certificate })
-await end(await runChecks(running, await startProxy(running)))
+try {
+  running = await store.start({ installed: job.installed, data, log: job.log, certificate: job.certificate })
+  await end(await runChecks(running, await startProxy(running)))
+} catch (error) {
+  console.log(JSON.stringify({ failure: (error as Error).message } satisfies Failure))
+  await end(1)
+}
 
 /** Stops all and ends the process. */
 async function end(code: number): Promise<never> {
