@@ -34,7 +34,12 @@ async function outcomeOf(name: string, check: () => Promise<unknown>): Promise<O
   return { name, ms, ...(reasons.length === 0 ? {} : { reason: reasons.join('; ') }) }
 }
 
-await makeBucket()
+try {
+  await makeBucket()
+} catch (error) {
+  console.error(`The bucket could not be made: ${inOneLine(error)}`)
+  process.exit(1)
+}
 for (const [name, check] of Object.entries(checks)) {
   if (setting.only !== undefined && !name.includes(setting.only)) continue
   console.log(JSON.stringify(await outcomeOf(name, check)))
