@@ -29,7 +29,7 @@ for (const [scenario, expected] of Object.entries(ENDS)) {
 }
 
 t.test('a thread that is out of memory fails its request and is replaced, and the process goes on', async (t) => {
-  const { stdout } = await runNode(['--max-old-space-size=120', program, 'out of memory', url])
+  const { stdout } = await runNode(['--max-old-space-size=60', program, 'out of memory', url])
   t.equal(stdout, 'ThreadEnded ERR_WORKER_OUT_OF_MEMORY true\n200\n')
 })
 

@@ -43,10 +43,11 @@ const SCENARIOS = {
   'out of memory': async () => {
     const handler = new ThreadedHandler()
     process.on('worker', (worker) => {
-      // The thread keeps every setting that it is sent.
+      // The thread keeps every setting that it is sent. They are small, because V8 ends the whole process if a single
+      // allocation goes far beyond the limit.
       const fill = (n) => {
-        worker.postMessage({ do: 'configure', key: `k${n}`, value: Array.from({ length: 500_000 }, () => n + 0.5) })
-        if (n < 200) setTimeout(() => fill(n + 1), 20)
+        worker.postMessage({ do: 'configure', key: `k${n}`, value: Array.from({ length: 50_000 }, () => n + 0.5) })
+        if (n < 2000) setTimeout(() => fill(n + 1), 2)
       }
       fill(0)
     })
