@@ -9,19 +9,19 @@ export const MAX_HASH_INPUT = 2 ** 31 - 1
 
 /** A Node hash, or a CRC. */
 export interface Digest {
-  update(bytes: Uint8Array): unknown
+  update(bytes: Uint8Array): Digest
   digest(encoding: 'base64' | 'hex'): string
 }
 
-/** S3's names of the checksums that `newDigest` computes. CRC-32 is not among them: see crc32.ts. */
-const ALGORITHMS = ['CRC32C', 'CRC64NVME', 'MD5', 'SHA1', 'SHA256', 'SHA512']
+/** S3's names of the checksums that Node's `crypto` computes. */
+export const NODE_HASHES = ['MD5', 'SHA1', 'SHA256', 'SHA512']
 
 /** Whether a checksum of this algorithm, by S3's name, is computed here. Another one is left to the SDK. */
 export function isComputedHere(algorithm: string): boolean {
-  return algorithm === 'CRC32' || ALGORITHMS.includes(algorithm)
+  return algorithm === 'CRC32' || isCrcName(algorithm) || NODE_HASHES.includes(algorithm)
 }
 
-/** Begins a checksum of an algorithm, by S3's name or by Node's. */
+/** Begins a checksum of an algorithm, by S3's name or by Node's. For CRC-32 there is crc32.ts. */
 export function newDigest(algorithm: string): Digest {
   return isCrcName(algorithm) ? new Crc(algorithm) : createHash(algorithm)
 }

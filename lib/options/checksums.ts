@@ -1,11 +1,12 @@
 import { crc32Base64, type SizeAndCrc } from '../checksums/crc32.js'
+import { NODE_HASHES } from '../checksums/hash.js'
 import type { CheckedOptions, Params } from './types.js'
 
 /**
  * Algorithms whose hash of the full object is verified here (checksums/object-digest.ts), because S3 cannot verify the
  * caller's value if the object is stored in parts.
  */
-const VERIFIED_HERE = ['CRC32', 'MD5', 'SHA1', 'SHA256', 'SHA512']
+const VERIFIED_HERE = ['CRC32', ...NODE_HASHES]
 
 const PREFIX = 'Checksum'
 /** Parameters whose names begin like that of a checksum. */

@@ -9,8 +9,8 @@ import type { Params } from '../options/types.js'
  *
  * - CRC-32 has been computed as the bytes were written.
  * - The others of `isComputedHere` are computed in turns with the event loop. The SDK would hash the body in one call,
- *   which blocks the event loop, and fails for more than 2 GiB - 1. Older versions of it need another
- *   package for CRC64NVME.
+ *   which blocks the event loop, and fails for more than 2 GiB - 1. Older versions of it need another package for
+ *   CRC64NVME.
  * - The SDK computes a checksum of any other algorithm.
  */
 export async function bodyChecksum(

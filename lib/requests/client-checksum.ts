@@ -10,10 +10,9 @@ const ABOUT_CHECKSUMS = /checksum|algorithm/i
 
 /**
  * Checks that the client can compute the checksum of parts, where that is left to it. An SDK that does not know the
- * algorithm, or needs another package for it, would fail part by part. So this is checked before
- * there is an upload.
+ * algorithm, or needs another package for it, would fail part by part. So this is checked before there is an upload.
  *
- * The SDK has no question for that. So a part is prepared, and middleware behind the one that computes the checksum answers
+ * The SDK cannot be asked for that. So a part is prepared, and middleware behind the one that computes the checksum answers
  * it, before it is signed. Nothing is sent.
  *
  * @throws TypeError `ERR_INVALID_ARG_VALUE`, with the SDK's words on what is missing.

@@ -62,9 +62,8 @@ function declaredBy({ ChecksumAlgorithm, ChecksumType }: ListPartsCommandOutput)
 
 /**
  * A stored part, from ListParts; undefined if a field is missing that CompleteMultipartUpload must list, and that cannot be
- * computed when the part's bytes are written again. Under SSE-KMS the
- * ETag only looks like an MD5, and ListParts does not show whether SSE-KMS is in use, so `md5` may be wrong here; Complete's
- * answer shows it.
+ * computed when the part's bytes are written again. Under SSE-KMS the ETag only looks like an MD5, and ListParts does not
+ * show whether SSE-KMS is in use, so `md5` may be wrong here; Complete's answer shows it.
  */
 export function partFromListing(
   part: ListedPart,

@@ -48,7 +48,8 @@ export class Upload implements WriteTarget {
     this.#listener = listener
     this.#requests = new Requests(options, this.#isAborted)
     this.#cutter = this.#newCutter(options.sizeOfPart)
-    this.#digest = new ObjectDigest(s3, !(Object(resume).offset > 0))
+    const skipsBytes = typeof resume === 'object' && (resume.offset ?? 0) > 0
+    this.#digest = new ObjectDigest(s3, !skipsBytes)
     this.#progress = new Progress(ContentLength, listener.onProgress)
   }
 

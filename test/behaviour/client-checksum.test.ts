@@ -1,10 +1,11 @@
-import { once } from 'node:events'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { newDigest } from '../../lib/checksums/hash.js'
 import { type S3WritableOptions, type S3WritableResult, s3Writable } from '../../lib/index.js'
 import { failureOf } from '../support/assertions.js'
 import { bytes, P } from '../support/bytes.js'
+import { untilAcknowledged } from '../support/scenario.js'
 import { type SmallStore, smallStore, xml } from '../support/small-store.js'
+import { processWarnings } from '../support/warnings.js'
 
 const DATA = bytes(P + 1000)
 
@@ -18,16 +19,14 @@ async function upload(
   return await stream.done()
 }
 
-/** The messages of process warnings about this parameter, as `run` causes them. */
-async function warningsOf(name: string, run: () => Promise<unknown>): Promise<string[]> {
-  const messages: string[] = []
-  const listener = ({ message }: Error): void => void (message.includes(name) && messages.push(message))
-  process.on('warning', listener)
-  await run()
-  // Node emits warnings in a later tick.
-  await new Promise(setImmediate)
-  process.off('warning', listener)
-  return messages
+/** Returns a function that runs an upload, and resolves with the process warnings about this parameter since then. */
+function warningsAbout(t: Test, name: string): (run: () => Promise<unknown>) => Promise<string[]> {
+  const warnings = processWarnings(t, ({ message }) => message.includes(name))
+  return async (run) => {
+    await run()
+    await new Promise(setImmediate)
+    return warnings.splice(0).map(({ message }) => message)
+  }
 }
 
 /** A checksum for the SDK's client, which is that of no algorithm. */
@@ -73,9 +72,10 @@ t.test('a given checksum of an unknown algorithm that no answer has is a warning
   })
   const small = bytes(10)
   const put = (store: SmallStore) => () => upload(store, { ChecksumXXHASH64: 'AAAAAAAAAAA=' }, small)
-  t.same(await warningsOf('ChecksumXXHASH64', put(confirming)), [])
-  t.match(await warningsOf('ChecksumXXHASH64', put(silent)), [/could not verify ChecksumXXHASH64: its algorithm/])
-  t.same(await warningsOf('ChecksumXXHASH64', put(silent)), [])
+  const warningsOf = warningsAbout(t, 'ChecksumXXHASH64')
+  t.same(await warningsOf(put(confirming)), [])
+  t.match(await warningsOf(put(silent)), [/could not verify ChecksumXXHASH64: its algorithm/])
+  t.same(await warningsOf(put(silent)), [])
 })
 
 t.test('a given CRC-64/NVME is a warning if a resume point skips bytes and no answer has it', async (t) => {
@@ -90,13 +90,13 @@ t.test('a given CRC-64/NVME is a warning if a resume point skips bytes and no an
   const { client } = store
   const first = s3Writable({ client, Bucket: 'b', Key: 'k', partSize: P, leavePartsOnError: true })
   first.on('error', () => {}).write(DATA)
-  while (first.bytesUploaded < P) await once(first, 'progress')
+  await untilAcknowledged(first, P)
   first.destroy(new Error('killed'))
   await failureOf(first.done())
-  const digest = newDigest('CRC64NVME')
-  digest.update(DATA)
+  const ChecksumCRC64NVME = newDigest('CRC64NVME').update(DATA).digest('base64')
   const resume = { UploadId: 'u1', offset: P, parts: 1, partSize: P }
-  const resumed = () => upload(store, { resume, ChecksumCRC64NVME: digest.digest('base64') }, DATA.subarray(P))
-  t.match(await warningsOf('ChecksumCRC64NVME', resumed), [/the bytes before the resume point were not read/])
+  const resumed = () => upload(store, { resume, ChecksumCRC64NVME }, DATA.subarray(P))
+  const warningsOf = warningsAbout(t, 'ChecksumCRC64NVME')
+  t.match(await warningsOf(resumed), [/the bytes before the resume point were not read/])
   t.equal(store.objects.get('k')?.size, DATA.length)
 })

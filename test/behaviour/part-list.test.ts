@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { crc32 } from 'node:zlib'
@@ -8,12 +7,13 @@ import { newDigest } from '../../lib/checksums/hash.js'
 import { resumePoint, type S3WritableOptions, s3Writable } from '../../lib/index.js'
 import { failureOf } from '../support/assertions.js'
 import { bytes, P } from '../support/bytes.js'
+import { COMPLETE } from '../support/object-requests.js'
+import { untilAcknowledged } from '../support/scenario.js'
 import { type Answer, type SmallStore, s3Error, smallStore, xml } from '../support/small-store.js'
 
 const DATA = bytes(2 * P + 1000)
 const PARTS = [DATA.subarray(0, P), DATA.subarray(P, 2 * P), DATA.subarray(2 * P)] as const
 const CRCS = PARTS.map((part) => crc32Base64(crc32(part)))
-const COMPLETE = 'CompleteMultipartUpload'
 
 /** How a store handles the checksums of parts. */
 interface Rules {
@@ -65,7 +65,7 @@ async function storeWith(t: Test, { echoes = false, refusal = () => undefined, m
     leaveParts: async () => {
       const upload = stream({ leavePartsOnError: true })
       upload.on('error', () => {}).write(DATA)
-      while (upload.bytesUploaded < 2 * P) await once(upload, 'progress')
+      await untilAcknowledged(upload, 2 * P)
       upload.destroy(new Error('killed'))
       await failureOf(upload.done())
       store.seen.length = 0
@@ -186,18 +186,14 @@ t.test(
       t.match(point, { offset: 0, parts: 0 })
       for (const [n, part] of PARTS.entries()) if (n < 2) store.parts?.set(n + 1, store.part(n + 1, part))
       t.match(await store.upload({ resume: point }), { size: DATA.length, skipped: 2 * P })
-      const sums = PARTS.map((part) => (algorithm === 'CRC32' ? crc32Base64(crc32(part)) : digestOf(algorithm, part)))
+      const sums = PARTS.map((part) =>
+        algorithm === 'CRC32' ? crc32Base64(crc32(part)) : newDigest(algorithm).update(part).digest('base64'),
+      )
       // The small store answers UploadPart without a checksum, so that of part 3 is the one that it was sent with.
       t.same(store.lists, [sums])
     }
   },
 )
-
-function digestOf(algorithm: string, part: Buffer): string {
-  const digest = newDigest(algorithm)
-  digest.update(part)
-  return digest.digest('base64')
-}
 
 t.test('a part whose checksum ListParts does not show is sent again if its ETag proves nothing', async (t) => {
   for (const [algorithm, ETag] of [
