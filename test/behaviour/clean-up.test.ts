@@ -3,7 +3,7 @@ import t from 'tap'
 import { abortUpload, type S3WritableError, s3Writable } from '../../lib/index.js'
 import { failureOf } from '../support/assertions.js'
 import { bytes, P } from '../support/bytes.js'
-import { type Answer, type SmallStore, s3Error, smallStore, xml } from '../support/small-store.js'
+import { type Answer, listsPart, type SmallStore, s3Error, smallStore } from '../support/small-store.js'
 
 const options = { Bucket: 'b', Key: 'k', partSize: P }
 
@@ -80,9 +80,6 @@ t.test(
     t.equal(await abortUpload({ client: store.client, Bucket: 'b', Key: 'k', UploadId: 'u1' }), true)
   },
 )
-
-/** Lists part 1, whatever happens. */
-const listsPart: Answer = ({ response }) => xml(response, 200, '<R><Part><PartNumber>1</PartNumber></Part></R>')
 
 t.test('abortUpload fails after 30 s if the store never stops listing parts', async (t) => {
   const store = await smallStore(t, {

@@ -4,6 +4,7 @@ import { finished, pipeline } from 'node:stream/promises'
 import t, { type Test } from 'tap'
 import { type S3Writable, type S3WritableOptions, s3Writable } from '../../lib/index.js'
 import { bytes, KiB, MiB, P, pieces } from '../support/bytes.js'
+import { untilAcknowledged } from '../support/scenario.js'
 import { head, makeBucket, s3Client, unfinishedUploads } from '../support/store.js'
 
 const SIZES = { small: KiB, large: 12 * MiB }
@@ -224,8 +225,7 @@ t.test('a part is sent and acknowledged before the source ends', async (t) => {
   const Bucket = await makeBucket(t)
   const upload = s3Writable({ client, Bucket, Key: 'k', partSize: P })
   upload.write(bytes(P + 1))
-  await once(upload, 'progress')
-  while (upload.bytesUploaded < P) await once(upload, 'progress')
+  await untilAcknowledged(upload, P)
   t.match(upload.UploadId, /./)
   upload.end()
   await upload.done()

@@ -11,7 +11,7 @@ import {
   firstThen,
   uploadBy,
 } from '../support/object-requests.js'
-import { type Answer, type SmallObject, type SmallStore, smallStore, xml } from '../support/small-store.js'
+import { type Answer, listsPart, type SmallObject, type SmallStore, smallStore, xml } from '../support/small-store.js'
 
 const once = { maxAttempts: 1 }
 
@@ -23,15 +23,12 @@ const makeThenClose =
     Object.assign(store().objects.get('k') as SmallObject, change)
   }
 
-/** OpenStack Swift lists the parts of a completed upload for ever. Its answer to Abort says that there is no such upload. */
-const listsForEver: Answer = ({ response }) =>
-  xml(response, 200, '<ListPartsResult><Part><PartNumber>1</PartNumber></Part></ListPartsResult>')
-
+// OpenStack Swift lists the parts of a completed upload for ever. Its answer to Abort says that there is no such upload.
 t.test('a store that lists the parts of a completed upload for ever has made the object', async (t) => {
   for (const leavePartsOnError of [false, true]) {
     const store: SmallStore = await smallStore(
       t,
-      { [COMPLETE]: makeThenClose(() => store), ListParts: listsForEver },
+      { [COMPLETE]: makeThenClose(() => store), ListParts: listsPart },
       once,
     )
     const { ETag } = await uploadBy(COMPLETE, store, { leavePartsOnError })
@@ -49,7 +46,7 @@ t.test('if that store has another object, the first error is kept, and no clean-
         carryOutThen(() => store, closeConnection)(exchange)
         store.put('k', bytes(5))
       },
-      ListParts: listsForEver,
+      ListParts: listsPart,
     },
     once,
   )
@@ -72,7 +69,7 @@ t.test('with leavePartsOnError, an upload that is still listed, or cannot be lis
   for (const ListMultipartUploads of listings) {
     const store: SmallStore = await smallStore(
       t,
-      { [COMPLETE]: makeThenClose(() => store), ListParts: listsForEver, ListMultipartUploads },
+      { [COMPLETE]: makeThenClose(() => store), ListParts: listsPart, ListMultipartUploads },
       once,
     )
     const error = await failureOf(uploadBy(COMPLETE, store, { leavePartsOnError: true }))

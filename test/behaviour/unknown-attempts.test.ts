@@ -7,6 +7,7 @@ import { bytes, P } from '../support/bytes.js'
 import { denied } from '../support/faults.js'
 import { scenario } from '../support/scenario.js'
 import { s3Client } from '../support/store.js'
+import { processWarnings } from '../support/warnings.js'
 
 /** A stream whose upload cannot be removed, and the warnings of the process. */
 async function unremovable(t: Test): Promise<{ stream: S3Writable; warnings: Error[] }> {
@@ -18,11 +19,7 @@ async function unremovable(t: Test): Promise<{ stream: S3Writable; warnings: Err
   await once(stream, 'upload')
   const { UploadId } = stream
   t.teardown(() => s3Client(t).send(new AbortMultipartUploadCommand({ Bucket, Key: 'k', UploadId })))
-  const warnings: Error[] = []
-  const warned = (warning: Error): unknown => 'Bucket' in warning && warnings.push(warning)
-  process.on('warning', warned)
-  t.teardown(() => process.off('warning', warned))
-  return { stream, warnings }
+  return { stream, warnings: processWarnings(t, (warning) => 'Bucket' in warning) }
 }
 
 const LEFT = { code: 'ERR_S3_REQUEST', name: 'AccessDenied', UploadId: /./, message: /may be left\. AccessDenied/ }

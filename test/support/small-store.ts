@@ -55,6 +55,10 @@ export function xml(response: ServerResponse, status: number, body: string): voi
   response.writeHead(status, { 'content-type': 'application/xml' }).end(body)
 }
 
+/** Answers ListParts with part 1, whatever is stored. */
+export const listsPart: Answer = ({ response }) =>
+  xml(response, 200, '<ListPartsResult><Part><PartNumber>1</PartNumber></Part></ListPartsResult>')
+
 /** Answers with an error in S3's format. */
 export function s3Error(response: ServerResponse, status: number, Code: string): void {
   xml(response, status, `<Error><Code>${Code}</Code><Message>${Code} from the small store</Message></Error>`)

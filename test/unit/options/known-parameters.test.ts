@@ -2,6 +2,7 @@ import t from 'tap'
 import { checkOptions } from '../../../lib/options/check.js'
 import { KNOWN_PARAMETERS, similarName } from '../../../lib/options/known-parameters.js'
 import type { S3WritableOptions } from '../../../lib/options/types.js'
+import { processWarnings } from '../../support/warnings.js'
 
 const client = { send: async () => {}, config: {} }
 const check = (options: object): unknown =>
@@ -32,11 +33,8 @@ t.test('no known name is similar to itself only by chance: each is accepted as i
 })
 
 t.test('a parameter that a newer SDK may have is passed on, and a process warning names it once', async (t) => {
-  const warnings: Error[] = []
   // Node 26 adds a warning of its own about the hooks of the test runner.
-  const listener = (warning: Error): unknown => warning.message.includes('s3-writable') && warnings.push(warning)
-  process.on('warning', listener)
-  t.teardown(() => process.off('warning', listener))
+  const warnings = processWarnings(t, ({ message }) => message.includes('s3-writable'))
   for (const name of ['ChecksumSHA1024', 'ObjectColour', 'ChecksumSHA1024']) check({ [name]: 'a-secret' })
   await new Promise((resolve) => setImmediate(resolve))
   t.match(
