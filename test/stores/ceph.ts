@@ -4,6 +4,7 @@ import { appendFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type ServerProcess, startServer, untilReady } from '../support/server-process.js'
 import { aptInstall } from './runner/install.js'
+import { DROPS_ENCRYPTION } from './runner/limits.js'
 import { answersHttp, dataFolder, freePorts } from './runner/start.js'
 import { KEYS, type Place, type Store } from './runner/store.js'
 
@@ -18,13 +19,7 @@ export const ceph: Store = {
       checks: ['IfNoneMatch keeps the existing object, large object'],
     },
     { answer: '`Tagging` of a large object is dropped', checks: ['Tagging is kept, large object'] },
-    {
-      answer: '`ServerSideEncryption` is dropped',
-      checks: [
-        'ServerSideEncryption AES256 is kept, small object',
-        'ServerSideEncryption AES256 is kept, large object',
-      ],
-    },
+    DROPS_ENCRYPTION,
     {
       answer: 'ListMultipartUploads encodes the keys and does not say so (no `EncodingType`)',
       checks: ['uploads of keys of any characters are listed and aborted'],

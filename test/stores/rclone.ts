@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { goInstall } from './runner/install.js'
+import { CUSTOMER_KEY, DROPS_ENCRYPTION } from './runner/limits.js'
 import { dataFolder, freePorts, startStore } from './runner/start.js'
 import { KEYS, type Store } from './runner/store.js'
 
@@ -9,19 +10,10 @@ export const rclone: Store = {
   title: 'rclone serve s3',
   version: '1.76.0',
   limits: [
-    {
-      answer: '`ServerSideEncryption` is dropped',
-      checks: [
-        'ServerSideEncryption AES256 is kept, small object',
-        'ServerSideEncryption AES256 is kept, large object',
-      ],
-    },
+    DROPS_ENCRYPTION,
     {
       answer: 'SSE-C: 501 NotImplemented',
-      checks: [
-        "an object is encrypted with the customer's key, small object",
-        "an object is encrypted with the customer's key, large object",
-      ],
+      checks: CUSTOMER_KEY,
     },
     {
       answer: 'UploadPart of a part that is stored: 501 NotImplemented, so a changed part cannot be sent again',

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { jarOf, mavenJar } from './runner/install.js'
+import { ACCEPTS_ANY_SECRET, atBothSizes, DROPS_CUSTOMER_KEY, TAGGING } from './runner/limits.js'
 import { dataFolder, freePorts, startStore } from './runner/start.js'
 import { KEYS, type Store } from './runner/store.js'
 
@@ -13,10 +14,7 @@ export const s3mock: Store = {
   // Its connector for HTTP cannot be given an address.
   ownNetwork: true,
   limits: [
-    {
-      answer: 'any secret key is accepted',
-      checks: ['a wrong secret is refused, small object', 'a wrong secret is refused, large object'],
-    },
+    ACCEPTS_ANY_SECRET,
     {
       answer: 'AbortMultipartUpload deletes the object that the key has',
       checks: [
@@ -33,26 +31,17 @@ export const s3mock: Store = {
     },
     {
       answer: 'the space before a parameter of `ContentType` is dropped',
-      checks: [
-        'parameters that describe the object are kept, small object',
-        'parameters that describe the object are kept, large object',
-      ],
+      checks: atBothSizes('parameters that describe the object are kept'),
     },
     {
       answer: '`Tagging` stays percent-encoded',
-      checks: ['Tagging is kept, small object', 'Tagging is kept, large object'],
+      checks: TAGGING,
     },
     {
       answer: '`ServerSideEncryption` of a large object is dropped',
       checks: ['ServerSideEncryption AES256 is kept, large object'],
     },
-    {
-      answer: 'SSE-C is dropped: the object is read without the key',
-      checks: [
-        "an object is encrypted with the customer's key, small object",
-        "an object is encrypted with the customer's key, large object",
-      ],
-    },
+    DROPS_CUSTOMER_KEY,
   ],
   install: (folder) => mavenJar(folder, ARTIFACT),
   start: async (place) => {

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { jarOf, mavenJar } from './runner/install.js'
+import { CUSTOMER_KEY, ENCRYPTION, TAGGING } from './runner/limits.js'
 import { dataFolder, freePorts, startStore } from './runner/start.js'
 import { KEYS, type Store } from './runner/store.js'
 
@@ -36,16 +37,11 @@ export const s3proxy: Store = {
     { answer: '`ChecksumType: FULL_OBJECT`: 501 NotImplemented', checks: ['ChecksumType FULL_OBJECT makes an object'] },
     {
       answer: '`Tagging`: 501 NotImplemented',
-      checks: ['Tagging is kept, small object', 'Tagging is kept, large object'],
+      checks: TAGGING,
     },
     {
       answer: 'encryption, SSE-C too: 501 NotImplemented',
-      checks: [
-        'ServerSideEncryption AES256 is kept, small object',
-        'ServerSideEncryption AES256 is kept, large object',
-        "an object is encrypted with the customer's key, small object",
-        "an object is encrypted with the customer's key, large object",
-      ],
+      checks: [...ENCRYPTION, ...CUSTOMER_KEY],
     },
   ],
   install: (folder) => mavenJar(folder, ARTIFACT),

@@ -23,3 +23,9 @@ export const stores: Store[] = [
   s3mock,
   ministack,
 ]
+
+export function storeNamed(name: string): Store {
+  const store = stores.find((one) => one.name === name)
+  if (store === undefined) throw new Error(`There is no store ${name}`)
+  return store
+}

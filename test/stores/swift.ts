@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type ServerProcess, startServer, untilReady } from '../support/server-process.js'
 import { aptInstall } from './runner/install.js'
+import { DROPS_CUSTOMER_KEY, ENCRYPTION, TAGGING } from './runner/limits.js'
 import { acceptsConnections, dataFolder, freePorts } from './runner/start.js'
 import type { Store } from './runner/store.js'
 
@@ -40,22 +41,13 @@ export const swift: Store = {
     },
     {
       answer: '`Tagging`: 501 NotImplemented',
-      checks: ['Tagging is kept, small object', 'Tagging is kept, large object'],
+      checks: TAGGING,
     },
     {
       answer: '`ServerSideEncryption`: 501 NotImplemented',
-      checks: [
-        'ServerSideEncryption AES256 is kept, small object',
-        'ServerSideEncryption AES256 is kept, large object',
-      ],
+      checks: ENCRYPTION,
     },
-    {
-      answer: 'SSE-C is dropped: the object is read without the key',
-      checks: [
-        "an object is encrypted with the customer's key, small object",
-        "an object is encrypted with the customer's key, large object",
-      ],
-    },
+    DROPS_CUSTOMER_KEY,
   ],
   install: () => aptInstall('/usr/bin/swift-proxy-server', ['swift-proxy', ...SERVICES.map((name) => `swift-${name}`)]),
   start: async (place) => {

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { goInstall } from './runner/install.js'
+import { DROPS_CUSTOMER_KEY, DROPS_ENCRYPTION } from './runner/limits.js'
 import { dataFolder, freePorts, startStore } from './runner/start.js'
 import { KEYS, type Store } from './runner/store.js'
 
@@ -8,22 +9,7 @@ export const versitygw: Store = {
   name: 'versitygw',
   title: 'versitygw',
   version: '1.8.0',
-  limits: [
-    {
-      answer: '`ServerSideEncryption` is dropped',
-      checks: [
-        'ServerSideEncryption AES256 is kept, small object',
-        'ServerSideEncryption AES256 is kept, large object',
-      ],
-    },
-    {
-      answer: 'SSE-C is dropped: the object is read without the key',
-      checks: [
-        "an object is encrypted with the customer's key, small object",
-        "an object is encrypted with the customer's key, large object",
-      ],
-    },
-  ],
+  limits: [DROPS_ENCRYPTION, DROPS_CUSTOMER_KEY],
   install: (folder) => goInstall(folder, 'github.com/versity/versitygw/cmd/versitygw', 'v1.8.0'),
   start: async (place) => {
     const [port = 0] = await freePorts(1)

@@ -12,13 +12,12 @@ import type { Fault } from '../../support/faults.js'
 import type { RecordedRequest } from '../../support/recorded-request.js'
 import type { FAULTS } from '../checks/faulty-keys.js'
 import { SETTING, type Setting } from '../checks/setting.js'
-import { stores } from '../stores.js'
+import { storeNamed } from '../stores.js'
 import type { Failure, Job } from './job.js'
 import type { RunningStore } from './store.js'
 
 const job = JSON.parse(process.argv[2] ?? '') as Job
-const store = stores.find(({ name }) => name === job.store)
-if (store === undefined) throw new Error(`There is no store ${job.store}`)
+const store = storeNamed(job.store)
 
 let running: RunningStore | undefined
 let checks: ChildProcess | undefined
@@ -47,7 +46,7 @@ async function end(code: number): Promise<never> {
 }
 
 async function runChecks({ endpoint, accessKeyId, secretAccessKey }: RunningStore, proxy: string): Promise<number> {
-  const { client = {} } = store as { client?: Setting['client'] }
+  const { client = {} } = store
   const { only } = job
   const setting: Setting = {
     endpoint,

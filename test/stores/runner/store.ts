@@ -1,5 +1,5 @@
-import type { S3ClientConfig } from '@aws-sdk/client-s3'
 import type { Certificate } from '../../support/certificate.js'
+import type { Setting } from '../checks/setting.js'
 
 /** An S3-compatible store that installs by name from a package registry. */
 export interface Store {
@@ -9,7 +9,7 @@ export interface Store {
   /** The version that is installed and that the limits were seen with. */
   version: string
   /** The client's options without which the stream does not work on this store. */
-  client?: Pick<S3ClientConfig, 'requestChecksumCalculation' | 'responseChecksumValidation'>
+  client?: Setting['client']
   /**
    * Run the store in a network of its own, because it listens on every interface of the machine.
    * @default false
