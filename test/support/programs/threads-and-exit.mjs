@@ -43,10 +43,11 @@ const SCENARIOS = {
   'out of memory': async () => {
     const handler = new ThreadedHandler()
     process.on('worker', (worker) => {
-      // The thread keeps every setting that it is sent. They are small, because V8 ends the whole process if a single
-      // allocation goes far beyond the limit.
+      // The thread keeps every setting that it is sent. It stops at its limit only while it runs JavaScript, and V8 ends
+      // the whole process if it needs much memory beyond that first: so these are many small messages.
       const fill = (n) => {
-        worker.postMessage({ do: 'configure', key: `k${n}`, value: Array.from({ length: 50_000 }, () => n + 0.5) })
+        const value = Array.from({ length: 1000 }, () => n + 0.5)
+        for (let i = 0; i < 20; i++) worker.postMessage({ do: 'configure', key: `k${n}.${i}`, value })
         if (n < 2000) setTimeout(() => fill(n + 1), 2)
       }
       fill(0)
