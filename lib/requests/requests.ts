@@ -152,19 +152,14 @@ export class Requests {
   async abort(UploadId: string, signal: AbortSignal, attempts: Attempt[]): Promise<void> {
     const createCommand = async (): Promise<object> =>
       new AbortMultipartUploadCommand(this.#params('AbortMultipartUpload', { UploadId }))
-    await this.#sender.send({
-      operation: 'AbortMultipartUpload',
-      context: { UploadId },
-      createCommand,
-      signal,
-      attempts,
-    })
+    const operation = 'AbortMultipartUpload'
+    await this.#sender.send({ operation, context: { UploadId }, createCommand, signal, attempts })
   }
 
   /** One page of an upload's parts. `markers` name the place where it begins; by default at the first part. */
   listParts(UploadId: string, signal: AbortSignal, markers: Params = {}): Promise<ListPartsCommandOutput> {
-    const createCommand = async (): Promise<object> =>
-      new ListPartsCommand(this.#params('ListParts', { UploadId, ...markers }))
+    const params = { UploadId, ...markers }
+    const createCommand = async (): Promise<object> => new ListPartsCommand(this.#params('ListParts', params))
     return this.#sender.send({ operation: 'ListParts', context: { UploadId }, createCommand, signal })
   }
 
@@ -177,10 +172,13 @@ export class Requests {
     return this.#sender.send({ operation: 'ListMultipartUploads', context: {}, createCommand, signal })
   }
 
-  /** HeadObject. `params` are added to it, such as a `PartNumber` to ask for one part. */
+  /** HeadObject. `params` are added to it. Checksums are asked for where there are any: Backblaze B2 refuses to say. */
   head(signal: AbortSignal, params: Params = {}, attempts: Attempt[] = []): Promise<HeadObjectCommandOutput> {
-    const all = { ChecksumMode: 'ENABLED', ...params }
-    const createCommand = async (): Promise<object> => new HeadObjectCommand(this.#params('HeadObject', all))
+    const createCommand = async (): Promise<object> => {
+      const { ChecksumAlgorithm } = await this.declared()
+      const ChecksumMode = ChecksumAlgorithm === undefined ? undefined : 'ENABLED'
+      return new HeadObjectCommand(this.#params('HeadObject', { ChecksumMode, ...params }))
+    }
     return this.#sender.send({ operation: 'HeadObject', context: {}, createCommand, signal, attempts })
   }
 

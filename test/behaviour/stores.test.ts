@@ -31,6 +31,21 @@ t.test('with WHEN_REQUIRED, objects of every size are uploaded to a store that r
   for (const data of SIZES) await uploadAndCompare(context, data)
 })
 
+t.test('with WHEN_REQUIRED, lost answers do not matter to a store that refuses checksums', async (t) => {
+  const context = await scenario(t, {
+    fault: (seen) =>
+      refuseChecksums(seen) ??
+      (/^(Put|Complete)/.test(seen.operation) && seen.attempt === 1 ? { do: 'drop answer' } : undefined),
+    config: { requestChecksumCalculation: 'WHEN_REQUIRED' },
+  })
+  const { upload, Bucket, proxy } = context
+  for (const data of SIZES) {
+    await pipeline(Readable.from([data]), upload({ IfNoneMatch: '*', Key: `k${data.length}` }))
+    t.same(await stored(Bucket, `k${data.length}`), { sha256: sha256(data), size: data.length })
+  }
+  t.equal(proxy.of('HeadObject').length, SIZES.length)
+})
+
 t.test('with the default client, an upload to a store that refuses checksums fails at its first request', async (t) => {
   for (const data of SIZES) {
     const { upload, fails, proxy } = await scenario(t, { fault: refuseChecksums, config: { maxAttempts: 1 } })
