@@ -24,15 +24,25 @@ export function hasOpaqueETag(
 
 /** The ETag as an MD5 in hexadecimal digits; undefined if it has another form. */
 export function md5OfETag(ETag: string): string | undefined {
-  return /^[0-9a-f]{32}$/.test(unquoted(ETag)) ? unquoted(ETag) : undefined
+  const plain = comparable(ETag)
+  return /^[0-9a-f]{32}$/.test(plain) ? plain : undefined
+}
+
+/** The ETag without quotes, and with hexadecimal digits in small letters: Alibaba Cloud OSS gives capitals. */
+export function comparable(ETag: string): string {
+  const plain = unquoted(ETag)
+  return /^[0-9A-F]{32}(-\d+)?$/.test(plain) ? plain.toLowerCase() : plain
 }
 
 /** The ETag without quotes, which Ceph omits. */
-export function unquoted(ETag: string): string {
+function unquoted(ETag: string): string {
   return ETag.replaceAll('"', '')
 }
 
-/** Matches an ETag that AWS may have given to an object in parts. An object of a single PutObject has none of this form. */
+/**
+ * Matches an ETag that AWS may have given to an object in parts. An object of a single PutObject has none of this form.
+ * AWS gives no capitals, and the ETags in capitals of OSS do not follow AWS's rule.
+ */
 const MULTIPART = /^[0-9a-f]{32}-\d+$/
 
 /** Whether the ETag has the form that AWS gives to an object in parts. */

@@ -1,7 +1,7 @@
 import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3'
 import { checksumIn, checksumProblem, type ExpectedChecksums } from '../checksums/compare.js'
 import { combineAll, crc32Base64, type SizeAndCrc } from '../checksums/crc32.js'
-import { hasOpaqueETag, isMultipartETag, unquoted } from '../checksums/etag.js'
+import { comparable, hasOpaqueETag, isMultipartETag } from '../checksums/etag.js'
 import type { Clock } from '../requests/answer.js'
 import type { Requests } from '../requests/requests.js'
 import { type HeadResult, headObject } from './head.js'
@@ -102,7 +102,7 @@ export async function confirmAnswer(
   // S3 said that it made the object; a consumer may have removed it already.
   if (typeof found !== 'object') return { ...answer, ETag }
   // Another writer has replaced the object meanwhile.
-  if (found.head.ETag !== undefined && unquoted(found.head.ETag) !== unquoted(ETag)) return { ...answer, ETag }
+  if (found.head.ETag !== undefined && comparable(found.head.ETag) !== comparable(ETag)) return { ...answer, ETag }
   const against = contradiction(found.head, expected)
   if (against !== undefined) throw mismatch(against)
   if (!hasOurChecksum(found.head, expected)) {
@@ -120,7 +120,7 @@ export function resultIfProven(found: HeadResult, expected: ExpectedObject): Ans
     return undefined
   const { head } = found
   const expectedETag = expected.ETag()
-  const sameETag = head.ETag !== undefined && [expectedETag, expected.otherETag?.()].includes(unquoted(head.ETag))
+  const sameETag = head.ETag !== undefined && [expectedETag, expected.otherETag?.()].includes(comparable(head.ETag))
   if (!sameETag && !hasOurChecksum(head, expected)) return undefined
   const { ETag = expectedETag && `"${expectedETag}"` } = head
   return ETag === undefined ? undefined : resultOf(head, ETag)
@@ -154,7 +154,7 @@ function resultOf(head: HeadObjectCommandOutput, ETag: string): AnswerWithETag {
 /** Whether the ETag is the expected one, or nothing is known about the expected one, as under SSE-KMS or SSE-C. */
 function mayHaveOurETag(answer: AnswerWithETag, requests: Requests, { ETag }: ExpectedObject): boolean {
   const expected = hasOpaqueETag(answer, requests.target.Bucket) ? undefined : ETag()
-  return expected === undefined || expected === unquoted(answer.ETag)
+  return expected === undefined || expected === comparable(answer.ETag)
 }
 
 function hasOurChecksum(answer: object, { checksums }: ExpectedObject): boolean {

@@ -9,6 +9,7 @@ import {
   DATA,
   errorAnswer,
   firstThen,
+  OPERATIONS,
   uploadBy,
 } from '../support/object-requests.js'
 import { type Answer, listsPart, type SmallObject, type SmallStore, smallStore, xml } from '../support/small-store.js'
@@ -75,6 +76,23 @@ t.test('with leavePartsOnError, an upload that is still listed, or cannot be lis
     const error = await failureOf(uploadBy(COMPLETE, store, { leavePartsOnError: true }))
     t.match(error, { operation: COMPLETE, objectMayExist: true })
     t.equal(store.of('AbortMultipartUpload').length, 0)
+  }
+})
+
+t.test('an ETag in capitals proves as much as one in small letters', async (t) => {
+  for (const operation of OPERATIONS) {
+    const store: SmallStore = await smallStore(t, {
+      [operation]: firstThen(
+        (exchange) => {
+          carryOutThen(() => store, closeConnection)(exchange)
+          const object = store.objects.get('k') as SmallObject
+          object.ETag = object.ETag.toUpperCase()
+        },
+        errorAnswer(412, 'PreconditionFailed'),
+      ),
+    })
+    const { ETag } = await uploadBy(operation, store, { IfNoneMatch: '*' })
+    t.match(ETag, /^"[0-9A-F]{32}(-2)?"$/)
   }
 })
 

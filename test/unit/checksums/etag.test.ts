@@ -1,5 +1,5 @@
 import t from 'tap'
-import { hasOpaqueETag, multipartETag } from '../../../lib/checksums/etag.js'
+import { hasOpaqueETag, md5OfETag, multipartETag } from '../../../lib/checksums/etag.js'
 
 const MD5 = '0123456789abcdef0123456789abcdef'
 
@@ -20,4 +20,9 @@ t.test('an ETag under SSE-KMS or SSE-C, or in a directory bucket, is not an MD5'
     t.equal(hasOpaqueETag(answer, Bucket), true, JSON.stringify([answer, Bucket]))
   }
   t.equal(hasOpaqueETag({ ServerSideEncryption: 'AES256' }, 'b'), false)
+})
+
+t.test('an ETag of 32 hexadecimal digits is an MD5, in capitals too, with quotes or without', async (t) => {
+  for (const ETag of [MD5, `"${MD5}"`, MD5.toUpperCase(), `"${MD5.toUpperCase()}"`]) t.equal(md5OfETag(ETag), MD5)
+  for (const ETag of [`${MD5}-2`, MD5.slice(1), 'CIrjqYH8oe0CEAE=', '']) t.equal(md5OfETag(ETag), undefined)
 })
