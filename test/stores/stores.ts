@@ -1,7 +1,13 @@
+import { b2 } from './b2.js'
 import { ceph } from './ceph.js'
+import { directory } from './directory.js'
+import { gcs } from './gcs.js'
+import { kms } from './kms.js'
 import { localstack } from './localstack.js'
 import { minio } from './minio.js'
 import { ministack } from './ministack.js'
+import { oss } from './oss.js'
+import { r2 } from './r2.js'
 import { rclone } from './rclone.js'
 import type { Store } from './runner/store.js'
 import { s3mock } from './s3mock.js'
@@ -22,6 +28,12 @@ export const stores: Store[] = [
   s3proxy,
   s3mock,
   ministack,
+  r2,
+  gcs,
+  b2,
+  oss,
+  directory,
+  kms,
 ]
 
 export function storeNamed(name: string): Store {

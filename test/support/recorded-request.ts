@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { operationOf } from './operation.js'
 import { endpoint } from './store.js'
 
 /** A request that the fault proxy or the small store has received. */
@@ -44,25 +45,4 @@ export function recordRequest(request: IncomingMessage, connection: number, seen
   }
   seen.push(recorded)
   return recorded
-}
-
-function operationOf(method: string, pathname: string, query: URLSearchParams): string {
-  const onKey = pathname.split('/').filter(Boolean).length > 1
-  if (query.has('uploads')) return method === 'POST' ? 'CreateMultipartUpload' : 'ListMultipartUploads'
-  if (query.has('uploadId')) {
-    const names: Record<string, string> = {
-      PUT: 'UploadPart',
-      POST: 'CompleteMultipartUpload',
-      DELETE: 'AbortMultipartUpload',
-      GET: 'ListParts',
-    }
-    return names[method] ?? method
-  }
-  const names: Record<string, string> = {
-    PUT: 'PutObject',
-    HEAD: 'HeadObject',
-    GET: 'GetObject',
-    DELETE: 'DeleteObject',
-  }
-  return onKey ? (names[method] ?? method) : `${method} bucket`
 }

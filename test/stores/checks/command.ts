@@ -6,10 +6,22 @@ import { P } from '../../support/bytes.js'
 import { equal, ok } from './assert.js'
 import type { Checks } from './check.js'
 import { commandWords, REGION, setting } from './setting.js'
-import { Bucket, beginUpload, data, holds, nothingIsLeft, nothingIsThere } from './target.js'
+import {
+  Bucket,
+  beginUpload,
+  data,
+  holds,
+  nothingIsLeft,
+  nothingIsThere,
+  partsOf,
+  unfinishedUploads,
+} from './target.js'
 
-/** Runs the command with the arguments and this standard input. Its output is limited, because a listing may not end. */
-async function run(args: string[], input: Buffer = Buffer.alloc(0)) {
+/**
+ * Runs the command with the arguments and this standard input, which ends after `until`. Its output is limited, because
+ * a listing may not end.
+ */
+async function run(args: string[], input: Buffer = Buffer.alloc(0), until: () => Promise<unknown> = async () => {}) {
   const [command = '', ...words] = commandWords()
   const { requestChecksumCalculation, responseChecksumValidation } = setting.client
   const child = spawn(command, [...words, ...args], {
@@ -31,13 +43,22 @@ async function run(args: string[], input: Buffer = Buffer.alloc(0)) {
     size += chunk.length
     if (size > 200_000) child.kill('SIGKILL')
   })
-  child.stdin.on('error', () => {}).end(input)
+  child.stdin.on('error', () => {}).write(input)
   const [[code, signal], stdout, stderr] = await Promise.all([
     once(child, 'close') as Promise<[number | null, string | null]>,
     text(child.stdout),
     text(child.stderr),
+    until().finally(() => child.stdin.end()),
   ])
   return { code: code ?? signal, stdout, stderr: stderr.replaceAll(/\s+/g, ' ').slice(-300) }
+}
+
+/** Resolves when the unfinished upload of a key has a part, or after 20 s. */
+async function untilPartIsStored(Key: string): Promise<void> {
+  for (let tries = 0; tries < 200; tries++) {
+    for (const UploadId of await unfinishedUploads(Key)) if ((await partsOf(Key, UploadId)) > 0) return
+    await sleep(100)
+  }
 }
 
 const STYLE = ['--path-style']
@@ -72,7 +93,7 @@ export const command: Checks = {
   'the command leaves parts, lists them and resumes': async () => {
     const url = `s3://${Bucket}/command/left.bin`
     const leave = ['--part-size', '5MiB', '--leave-parts', '--content-length', String(4 * P)]
-    const left = await run([url, ...STYLE, ...leave], data(3 * P + 100))
+    const left = await run([url, ...STYLE, ...leave], data(3 * P + 100), () => untilPartIsStored('command/left.bin'))
     equal(left.code, 1, `the exit code (${left.stderr})`)
     const list = await run(['ls', `s3://${Bucket}/command/left`, ...STYLE])
     equal(list.code, 0, `the exit code of ls (${list.stderr})`)

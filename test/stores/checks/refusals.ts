@@ -3,7 +3,7 @@ import { P } from '../../support/bytes.js'
 import { equal, failure, inOneLine, ok } from './assert.js'
 import type { Checks } from './check.js'
 import { setting } from './setting.js'
-import { clientWith, data, holds, newKey, nothingIsLeft, put } from './target.js'
+import { bucketName, clientWith, data, holds, newKey, nothingIsLeft, put } from './target.js'
 
 async function wrongSecret(size: number): Promise<void> {
   const { accessKeyId } = setting
@@ -14,7 +14,7 @@ async function wrongSecret(size: number): Promise<void> {
 }
 
 async function missingBucket(size: number): Promise<void> {
-  const error = await failure(put(newKey(), data(size), { Bucket: 'no-such-bucket-here' }))
+  const error = await failure(put(newKey(), data(size), { Bucket: bucketName('no-such-bucket-here') }))
   ok(error instanceof S3WritableError, `it failed with another error: ${inOneLine(error)}`)
   equal(error.name, 'NoSuchBucket', 'the name of the error')
 }

@@ -10,6 +10,8 @@ export interface Setting {
   secretAccessKey: string
   /** The client's options that the store needs. */
   client: { requestChecksumCalculation?: 'WHEN_REQUIRED'; responseChecksumValidation?: 'WHEN_REQUIRED' }
+  /** What every bucket's name ends with. */
+  bucketSuffix: string
   /** Only the checks whose names contain this text. */
   only?: string
 }

@@ -35,7 +35,12 @@ export const plain = new S3Client({
   requestChecksumCalculation: 'WHEN_REQUIRED',
   responseChecksumValidation: 'WHEN_REQUIRED',
 })
-export const Bucket = `checks-${randomUUID().slice(0, 13)}`
+export const Bucket = bucketName(`checks-${randomUUID().slice(0, 13)}`)
+
+/** The name of a bucket with what the store demands at its end. */
+export function bucketName(name: string): string {
+  return `${name}${setting.bucketSuffix}`
+}
 
 /** A client with further options. */
 export function clientWith(options: S3ClientConfig = {}): S3Client {
@@ -48,7 +53,9 @@ export function proxied(maxAttempts = 3): S3Client {
 }
 
 export async function makeBucket(): Promise<void> {
-  await plain.send(new CreateBucketCommand({ Bucket }))
+  // A directory bucket gives sessions only once it exists.
+  const withoutSession = new S3Client({ ...config, disableS3ExpressSessionAuth: true })
+  await withoutSession.send(new CreateBucketCommand({ Bucket }))
 }
 
 let keys = 0
@@ -174,7 +181,7 @@ async function pageOfUploads(marker: object): Promise<Partial<ListMultipartUploa
 }
 
 /** How many parts an upload has; none if there is no such upload. */
-async function partsOf(Key: string, UploadId: string): Promise<number> {
+export async function partsOf(Key: string, UploadId: string): Promise<number> {
   try {
     const { Parts = [] } = await plain.send(new ListPartsCommand({ Bucket, Key, UploadId }))
     return Parts.length

@@ -19,3 +19,8 @@ export const ACCEPTS_ANY_SECRET: Limit = {
   answer: 'any secret key is accepted',
   checks: atBothSizes('a wrong secret is refused'),
 }
+export const NO_PROOF_WITH_CONDITION: Limit = {
+  answer:
+    'a large object has neither an ETag by the rule of AWS nor a checksum: after a lost answer, nothing proves with `IfNoneMatch` that the object is not that of another writer',
+  checks: ['Complete with IfNoneMatch whose first answer is lost succeeds'],
+}

@@ -46,7 +46,7 @@ async function end(code: number): Promise<never> {
 }
 
 async function runChecks({ endpoint, accessKeyId, secretAccessKey }: RunningStore, proxy: string): Promise<number> {
-  const { client = {} } = store
+  const { client = {}, bucketSuffix = '' } = store
   const { only } = job
   const setting: Setting = {
     endpoint,
@@ -54,6 +54,7 @@ async function runChecks({ endpoint, accessKeyId, secretAccessKey }: RunningStor
     accessKeyId,
     secretAccessKey,
     client,
+    bucketSuffix,
     ...(only === undefined ? {} : { only }),
   }
   const [runtime = '', ...words] = job.command

@@ -10,6 +10,8 @@ export interface Store {
   version: string
   /** The client's options without which the stream does not work on this store. */
   client?: Setting['client']
+  /** What every bucket's name ends with. */
+  bucketSuffix?: string
   /**
    * Run the store in a network of its own, because it listens on every interface of the machine.
    * @default false

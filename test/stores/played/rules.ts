@@ -1,0 +1,50 @@
+import type { IncomingHttpHeaders } from 'node:http'
+
+/** A request to a played store. Its body has not been read, but for that of Complete. */
+export interface PlayedRequest {
+  /** The S3 operation, such as `UploadPart`. */
+  operation: string
+  headers: IncomingHttpHeaders
+  /** The parts that Complete lists. `size` is what was sent of each. */
+  parts: { PartNumber: number; size: number }[]
+}
+
+/** An error in S3's format. */
+export interface Refusal {
+  status: number
+  Code: string
+  Message: string
+}
+
+/** What a store does otherwise than the MinIO behind it. */
+export interface Rules {
+  /** Answers with an error instead of carrying the request out. */
+  refuses?: (request: PlayedRequest) => Refusal | undefined
+  /** The headers of requests that the store ignores. */
+  ignores?: (header: string, operation: string) => boolean
+  /** The headers and XML elements that the store's answers do not have, in small letters. */
+  hides?: RegExp
+  /** The ETag that the store gives, from MinIO's. Both are without quotation marks. */
+  ETag?: (ETag: string) => string
+  /** How long the store takes for Complete, in milliseconds, beyond MinIO's time. */
+  completeTakes?: number
+  /** The store is asked for a session first, whose token and keys sign the requests. */
+  sessions?: boolean
+  /** How every bucket encrypts its objects, as PutBucketEncryption says it. */
+  bucketEncryption?: { SSEAlgorithm: string; KMSMasterKeyID: string }
+}
+
+/** Refuses the request if it has one of these headers. */
+export function refusedHeader(
+  { headers }: PlayedRequest,
+  pattern: RegExp,
+  refusal: (name: string, value: string) => Refusal,
+): Refusal | undefined {
+  const name = Object.keys(headers).find((header) => pattern.test(header))
+  return name === undefined ? undefined : refusal(name, String(headers[name]))
+}
+
+/** The answer of stores that do not know a header. */
+export function notImplemented(name: string, value: string): Refusal {
+  return { status: 501, Code: 'NotImplemented', Message: `Header '${name}' with value '${value}' not implemented` }
+}
