@@ -25,6 +25,8 @@ export interface Player {
 
 const NO_SUCH_BUCKET = { status: 404, Code: 'NoSuchBucket', Message: 'The specified bucket does not exist' }
 const DENIED = { status: 403, Code: 'SignatureDoesNotMatch', Message: 'The signature is not that of the key' }
+/** The operations that are signed by the account where all others are signed by a session. */
+const SIGNED_BY_ACCOUNT = /^(CreateSession|PUT bucket)$/
 /** What concerns one connection only, and the signature of the client, which is made anew. */
 const NOT_PASSED_ON = /^(authorization|connection|expect|keep-alive|te|transfer-encoding|x-amz-(date|s3session-token))$/
 
@@ -44,7 +46,9 @@ export async function startPlayer(rules: Rules, keys: Keys, behind: Behind): Pro
     const { method = '', url = '', headers } = request
     const { pathname, searchParams } = new URL(url, 'http://store')
     const operation = searchParams.has('session') ? 'CreateSession' : operationOf(method, pathname, searchParams)
-    const signer = headers['x-amz-s3session-token'] === session.token ? session : keys
+    const signer = rules.sessions === true && !SIGNED_BY_ACCOUNT.test(operation) ? session : keys
+    if (signer === session && headers['x-amz-s3session-token'] !== session.token)
+      return refuse(request, response, DENIED)
     if (!(await isSignedBy(signer, { method, url, headers }))) return refuse(request, response, DENIED)
     if (rules.sessions === true && operation === 'CreateSession') return await createSession(request, response)
 

@@ -4,7 +4,7 @@ import { SignatureV4 } from '@smithy/signature-v4'
 import type { Checksum, SourceData } from '@smithy/types'
 import { REGION } from '../checks/setting.js'
 
-/** Access keys of S3, with the token of a session if they belong to one. */
+/** The keys of an account, or of a session. */
 export interface Keys {
   accessKeyId: string
   secretAccessKey: string
