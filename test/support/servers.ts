@@ -24,8 +24,8 @@ const GO_MODULE = `github.com/minio/minio@${MINIO_VERSION}`
 const IMAGE = 'minio/minio:RELEASE.2025-09-07T16-13-09Z'
 const KEY = 's3-writable'
 const SECRET = 'only-for-tests'
-/** MinIO's settings. It encrypts objects (SSE-KMS, SSE-S3) with the KMS key, which is no secret here. */
-const MINIO_ENV = {
+/** MinIO's settings, with its key and secret. It encrypts objects (SSE-KMS, SSE-S3) with the KMS key, which is no secret here. */
+export const MINIO_ENV = {
   MINIO_ROOT_USER: KEY,
   MINIO_ROOT_PASSWORD: SECRET,
   MINIO_KMS_SECRET_KEY: `test-key:${Buffer.alloc(32, 'k').toString('base64')}`,
@@ -91,10 +91,23 @@ async function runningServer(): Promise<Start | undefined> {
   return async () => ({ name: S3_ENDPOINT, env, stop: async () => {} })
 }
 
+/** The path of MinIO's executable, which is built if there is none yet. */
+export function minioExecutable(): string {
+  const executable = findExecutable()
+  if (executable !== undefined) return executable
+  if (!hasGo()) throw new Error('This needs a minio on the PATH, or Go to build it: https://go.dev/doc/install')
+  return buildMinio()
+}
+
 /** A minio on the PATH, or the one that an earlier run has built. */
-async function binary(): Promise<Start | undefined> {
+function findExecutable(): string | undefined {
   const folders = [...(process.env.PATH ?? '').split(delimiter).filter(Boolean), BIN]
-  const executable = folders.map((folder) => join(folder, MINIO)).find((file) => existsSync(file))
+  return folders.map((folder) => join(folder, MINIO)).find((file) => existsSync(file))
+}
+
+/** MinIO's executable, if there is one. */
+async function binary(): Promise<Start | undefined> {
+  const executable = findExecutable()
   return executable === undefined ? undefined : (certificate) => startMinio(executable, certificate)
 }
 
@@ -135,16 +148,20 @@ async function startContainer(certificate: Certificate): Promise<Server> {
 
 /** MinIO's source, if Go is installed. */
 async function sourceOfMinio(): Promise<Start | undefined> {
-  try {
-    execFileSync('go', ['version'], { stdio: 'ignore' })
-  } catch {
-    return undefined
-  }
-  return buildMinio
+  return hasGo() ? (certificate) => startMinio(buildMinio(), certificate) : undefined
 }
 
-/** Builds MinIO, which takes minutes, and starts it. The next run finds the result of the build. */
-async function buildMinio(certificate: Certificate): Promise<Server> {
+function hasGo(): boolean {
+  try {
+    execFileSync('go', ['version'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Builds MinIO, which takes minutes. The next run finds the result of the build. */
+function buildMinio(): string {
   console.log(`Building ${GO_MODULE} into .cache/bin; this takes a few minutes and happens only once.`)
   mkdirSync(BIN, { recursive: true })
   const env = { ...process.env, GOBIN: BIN, CGO_ENABLED: '0' }
@@ -152,7 +169,7 @@ async function buildMinio(certificate: Certificate): Promise<Server> {
     env,
     stdio: ['ignore', 'inherit', 'inherit'],
   })
-  return await startMinio(join(BIN, MINIO), certificate)
+  return join(BIN, MINIO)
 }
 
 /** Starts MinIO with TLS, because it accepts SSE-C keys over TLS only. For tests over http there is the fault proxy. */
