@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { type EventEmitter, once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse, request as sendRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pipeline } from 'node:stream'
@@ -10,12 +10,14 @@ const CHECK_INTERVAL = 250
 /** Headers that are about one connection and not about the request. */
 const OF_CONNECTION = ['connection', 'keep-alive']
 
-/** An answer of a node to a request that the balancer passed on. */
-export interface PassedAnswer {
+/** A request that is passed on to a node, with the URL that it has there. */
+export interface PassedRequest {
   method: string
   url: URL
-  status: number
 }
+
+/** Emits each request when it is passed on, and the status of each answer. */
+export type Traffic = EventEmitter<{ request: [PassedRequest]; answer: [PassedRequest, number] }>
 
 export interface Balancer {
   endpoint: string
@@ -36,7 +38,7 @@ interface BalancedNode {
  * - A connection to a node that breaks later breaks that of the client: the request is not sent again.
  * - Without a node, the answer is a page with the status 503.
  */
-export async function startBalancer(endpoints: string[], onAnswer: (answer: PassedAnswer) => void): Promise<Balancer> {
+export async function startBalancer(endpoints: string[], traffic: Traffic): Promise<Balancer> {
   const nodes = endpoints.map((endpoint): BalancedNode => ({ endpoint, isUp: true }))
   const end = new AbortController()
   let turn = 0
@@ -45,7 +47,7 @@ export async function startBalancer(endpoints: string[], onAnswer: (answer: Pass
     const inTurn = nodes.map((_, index) => nodes[(turn + index) % nodes.length] as BalancedNode)
     return inTurn.find(({ isUp }) => isUp)
   }
-  const server = createServer((request, response) => pass(request, response, nextNode, onAnswer))
+  const server = createServer((request, response) => pass(request, response, nextNode, traffic))
   // A client may keep its connection while it uploads for minutes.
   server.requestTimeout = 0
   server.keepAliveTimeout = 60_000
@@ -76,7 +78,7 @@ function pass(
   request: IncomingMessage,
   response: ServerResponse,
   nextNode: () => BalancedNode | undefined,
-  onAnswer: (answer: PassedAnswer) => void,
+  traffic: Traffic,
 ): void {
   const node = nextNode()
   if (node === undefined) {
@@ -95,11 +97,12 @@ function pass(
     socket.once('connect', () => {
       isConnected = true
       request.pipe(outgoing)
+      traffic.emit('request', { method, url })
     }),
   )
   outgoing.on('response', (answer) => {
     const status = answer.statusCode as number
-    onAnswer({ method, url, status })
+    traffic.emit('answer', { method, url }, status)
     response.writeHead(status, endToEnd(answer.rawHeaders))
     pipeline(answer, response, (error) => error && request.socket.destroy())
   })
@@ -110,7 +113,7 @@ function pass(
     }
     // The next health check may find it up again.
     node.isUp = false
-    pass(request, response, nextNode, onAnswer)
+    pass(request, response, nextNode, traffic)
   })
   response.on('close', () => outgoing.destroy())
 }

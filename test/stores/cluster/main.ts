@@ -1,11 +1,12 @@
 /** `npm run cluster`: a MinIO of four nodes behind a balancer, whose nodes are lost while uploads run. Needs `npm run build`. */
+import { EventEmitter } from 'node:events'
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { MINIO_ENV } from '../../support/servers.js'
-import { type PassedAnswer, startBalancer } from './balancer.js'
+import { type PassedRequest, startBalancer, type Traffic } from './balancer.js'
 import { type Cluster, startCluster } from './cluster.js'
-import { type Scenario, scenarios } from './scenarios.js'
+import { type Scenario, type Scene, scenarios } from './scenarios.js'
 import { type ClusterUpload, planUploads, runUploads } from './uploads.js'
 import { type Remarks, verifyUpload, type Witness } from './verify.js'
 
@@ -15,7 +16,10 @@ const LOG = join(ROOT, '.cache/stores/logs/cluster.log')
 
 const violations: string[] = []
 process.on('unhandledRejection', (reason) => violations.push(`a rejection was not handled: ${reason}`))
-process.on('warning', ({ name, message }) => violations.push(`a process warning: ${name}: ${message}`))
+process.on('warning', ({ name, message }) => {
+  // The SDK's own, about the versions of Node that it will need.
+  if (!message.startsWith('NodeVersionSupportWarning')) violations.push(`a process warning: ${name}: ${message}`)
+})
 // The nodes end with this process.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1))
 
@@ -41,28 +45,38 @@ async function main(): Promise<void> {
 
 async function runScenarios(cluster: Cluster): Promise<void> {
   const removed = new Set<string>()
+  const traffic: Traffic = new EventEmitter()
+  traffic.on('answer', (request, status) => {
+    if (isListParts(request) && status === 404) removed.add(request.url.searchParams.get('uploadId') as string)
+  })
   const balancer = await startBalancer(
     cluster.nodes.map(({ endpoint }) => endpoint),
-    (answer) => rememberRemoved(answer, removed),
+    traffic,
   )
-  const clients = cluster.nodes.map(({ endpoint }) => clientOf(endpoint))
+  const witness = { Bucket, clients: cluster.nodes.map(({ endpoint }) => clientOf(endpoint)), removed }
   const client = clientOf(balancer.endpoint)
+  const failed: ClusterUpload[] = []
   try {
     await client.send(new CreateBucketCommand({ Bucket }))
     for (const [index, scenario] of scenarios.entries()) {
       const uploads = planUploads(`scenario-${index + 1}`)
+      const startedAt = performance.now()
       const running = runUploads(uploads, client, Bucket)
-      await scenario.disturb(cluster.nodes, uploads)
+      await scenario.disturb({ nodes: cluster.nodes as Scene['nodes'], uploads, traffic })
       await running
       await cluster.untilHealthy()
       await balancer.untilAllUp()
-      const remarks = await verifyAll(uploads, { Bucket, clients, removed })
-      console.log(line(scenario, uploads, remarks))
+      const seconds = (performance.now() - startedAt) / 1000
+      const remarks = await verifyAll(uploads, witness)
+      console.log(`${line(scenario, uploads, remarks)} (${seconds.toFixed(0)} s)`)
       violations.push(...remarks.violations)
+      failed.push(...uploads.filter(({ outcome }) => outcome === 'failed'))
     }
+    // Nothing has appeared since: a node that was stopped still had requests to carry out.
+    violations.push(...(await verifyAll(failed, witness)).violations)
   } finally {
     balancer.stop()
-    for (const one of [client, ...clients]) one.destroy()
+    for (const one of [client, ...witness.clients]) one.destroy()
   }
 }
 
@@ -73,10 +87,8 @@ function clientOf(endpoint: string): S3Client {
   return new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials })
 }
 
-/** Remembers the upload if the answer is ListParts' NoSuchUpload. */
-function rememberRemoved({ method, url, status }: PassedAnswer, removed: Set<string>): void {
-  const UploadId = url.searchParams.get('uploadId')
-  if (method === 'GET' && status === 404 && UploadId !== null) removed.add(UploadId)
+function isListParts({ method, url }: PassedRequest): boolean {
+  return method === 'GET' && url.searchParams.has('uploadId')
 }
 
 async function verifyAll(uploads: ClusterUpload[], witness: Witness): Promise<Remarks> {

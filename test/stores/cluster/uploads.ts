@@ -12,8 +12,10 @@ const UPLOADS = 20
 const AT_ONCE = 10
 /** How long an upload may take, in ms. Beyond that it counts as one that hangs. */
 const LIMIT = 180_000
-/** How long a request may stand still, in ms. It must be short: a stopped node is noticed by nothing else. */
-const STALL_TIMEOUT = 5_000
+/** The `stallTimeout` of half of the uploads, in ms: so short that they fail while a stopped node stalls the others too. */
+export const STALL_TIMEOUT = 5_000
+/** The `stallTimeout` of the other half, in ms. These may outlast a stopped node. */
+const LONG_STALL_TIMEOUT = 15_000
 const CHUNK = 256 * KiB
 /** The pause after each chunk of a source, in ms, so that all uploads that run at the same time get their turn. */
 const PAUSE = 10
@@ -27,10 +29,11 @@ export interface ClusterUpload {
   Key: string
   data: Buffer
   leavePartsOnError: boolean
+  stallTimeout: number
   /** The error with which the source fails. */
   sourceError?: Error
   bytesUploaded: number
-  /** Undefined until the stream has closed. */
+  /** Undefined until the stream has closed; for ever, if that takes too long. */
   outcome?: 'finished' | 'failed'
   error?: Failure
 }
@@ -45,6 +48,7 @@ export function planUploads(prefix: string): ClusterUpload[] {
       Key: `${prefix}/${index}`,
       data: POOL.subarray(start, start + size),
       leavePartsOnError: index % 5 === 1,
+      stallTimeout: index % 2 === 0 ? STALL_TIMEOUT : LONG_STALL_TIMEOUT,
       bytesUploaded: 0,
       ...(index === 7 || index === 13 ? { sourceError: new Error('the source failed') } : {}),
     }
@@ -58,8 +62,8 @@ export async function runUploads(uploads: ClusterUpload[], client: S3Client, Buc
 }
 
 async function run(upload: ClusterUpload, client: S3Client, Bucket: string): Promise<void> {
-  const { Key, leavePartsOnError } = upload
-  const stream = s3Writable({ client, Bucket, Key, partSize: P, leavePartsOnError, stallTimeout: STALL_TIMEOUT })
+  const { Key, leavePartsOnError, stallTimeout } = upload
+  const stream = s3Writable({ client, Bucket, Key, partSize: P, leavePartsOnError, stallTimeout })
   stream.on('progress', ({ loaded }) => {
     upload.bytesUploaded = loaded
   })

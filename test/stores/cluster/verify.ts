@@ -12,9 +12,9 @@ export interface Witness {
   removed: Set<string>
 }
 
-/** What is left of an upload, or of an object, although the promise was kept. */
 export interface Remarks {
   violations: string[]
+  /** What is left although the promise was kept. */
   notes: string[]
 }
 
@@ -59,12 +59,13 @@ async function verifyUnfinished(
 ): Promise<void> {
   const parts = await partsOf(clients[0] as S3Client, { Bucket, Key, UploadId })
   if (parts === undefined) {
-    // Not on enough drives to be an upload: this drive's node was down when the upload ended. MinIO removes it later.
-    remarks.notes.push('one drive holds an upload that no longer exists')
+    // The drive's node was down when the upload ended. MinIO removes such a remainder after a day.
+    remarks.notes.push('a drive still lists an upload that no longer exists')
     return
   }
   const isNamed = error?.UploadId === UploadId
-  if (isNamed && error.cleanupError?.message.includes(UploadId)) remarks.notes.push('cleanupError names what is left')
+  // The error of a source has no UploadId of its own, only that of its cleanupError.
+  if (error?.cleanupError?.message.includes(UploadId)) remarks.notes.push('cleanupError names what is left')
   else if (isNamed && error.objectMayExist) remarks.notes.push('objectMayExist, so its upload is left')
   else if (isNamed && leavePartsOnError) remarks.notes.push('leavePartsOnError')
   else if (removed.has(UploadId)) remarks.notes.push('MinIO lists an upload again that it had said was removed')
@@ -75,10 +76,8 @@ async function verifyUnfinished(
   }
 }
 
-/** Such as "ERR_S3_REQUEST CompleteMultipartUpload: …". */
-function describe({ code, operation, message, cleanupError }: Failure): string {
-  const cleanup = cleanupError === undefined ? '' : `; cleanupError: ${cleanupError.message}`
-  return `${code} ${operation}: ${message}${cleanup}`
+function describe({ code, message, cleanupError }: Failure): string {
+  return [code, message, cleanupError?.message].filter((text) => text !== undefined).join('; ')
 }
 
 async function storedObject(Key: string, { Bucket, clients }: Witness): Promise<Uint8Array | undefined> {
