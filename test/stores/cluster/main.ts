@@ -8,12 +8,14 @@ import { type PassedRequest, startBalancer, type Traffic } from './balancer.js'
 import { type Cluster, startCluster } from './cluster.js'
 import { type Scenario, type Scene, scenarios } from './scenarios.js'
 import { type ClusterUpload, planUploads, runUploads } from './uploads.js'
-import { type Remarks, verifyUpload, type Witness } from './verify.js'
+import { describe, type Remarks, verifyUpload, type Witness } from './verify.js'
 
 const Bucket = 'cluster'
 const ROOT = join(import.meta.dirname, '../../..')
 const LOG = join(ROOT, '.cache/stores/logs/cluster.log')
 
+/** Whether to print why each upload failed. */
+const verbose = process.argv.includes('--verbose')
 const violations: string[] = []
 process.on('unhandledRejection', (reason) => violations.push(`a rejection was not handled: ${reason}`))
 process.on('warning', ({ name, message }) => {
@@ -70,6 +72,8 @@ async function runScenarios(cluster: Cluster): Promise<void> {
       const remarks = await verifyAll(uploads, witness)
       console.log(`${line(scenario, uploads, remarks)} (${seconds.toFixed(0)} s)`)
       violations.push(...remarks.violations)
+      if (verbose)
+        for (const { Key, error } of uploads) if (error !== undefined) console.log(`  ${Key}: ${describe(error)}`)
       failed.push(...uploads.filter(({ outcome }) => outcome === 'failed'))
     }
     // Nothing has appeared since: a node that was stopped still had requests to carry out.
@@ -101,13 +105,15 @@ async function verifyAll(uploads: ClusterUpload[], witness: Witness): Promise<Re
   return all
 }
 
-/** Such as "a node is killed and restarted: 18 finished, 2 failed clean (2 × the source's error), 0 violations". */
+/** Such as "a node is killed and restarted: 18 finished, 2 failed (2 × the source's error), 0 violations". */
 function line({ name }: Scenario, uploads: ClusterUpload[], { violations, notes }: Remarks): string {
   const finished = uploads.filter(({ outcome }) => outcome === 'finished')
   const failed = uploads.filter(({ outcome }) => outcome === 'failed')
-  const reasons = failed.map(({ error, sourceError }) =>
-    error === sourceError ? "the source's error" : `${error?.code} ${error?.operation}`,
-  )
+  const reasons = failed.map(({ error, sourceError }) => {
+    if (error === undefined || error === sourceError) return "the source's error"
+    // Where S3 answered, the name is that of S3's exception.
+    return [error.code, error.operation, ...(error.name === 'S3WritableError' ? [] : [error.name])].join(' ')
+  })
   const codes = failed.length === 0 ? '' : ` (${counted(reasons)})`
   const remarks = notes.length === 0 ? '' : `\n  ${counted(notes)}`
   return `${name}: ${finished.length} finished, ${failed.length} failed${codes}, ${violations.length} violations${remarks}`

@@ -66,9 +66,18 @@ export const scenarios: Scenario[] = [
       await untilUploaded(uploads, 1 / 4)
       stopped.pause()
       await killed.kill()
-      await until(() => uploads.filter(({ outcome }) => outcome === 'failed').length >= 5)
+      await untilFailed(uploads, 5)
       killed.start()
       stopped.continue()
+    },
+  },
+  {
+    name: 'all nodes are stopped and continued',
+    disturb: async ({ nodes, uploads }) => {
+      await untilUploaded(uploads, 1 / 4)
+      for (const node of nodes) node.pause()
+      await untilFailed(uploads, 5)
+      for (const node of nodes) node.continue()
     },
   },
   {
@@ -106,6 +115,10 @@ async function untilUploaded(uploads: ClusterUpload[], share: number): Promise<v
       uploads.reduce((sum, { bytesUploaded }) => sum + bytesUploaded, 0) >= share * total ||
       uploads.every(({ outcome }) => outcome !== undefined),
   )
+}
+
+async function untilFailed(uploads: ClusterUpload[], count: number): Promise<void> {
+  await until(() => uploads.filter(({ outcome }) => outcome === 'failed').length >= count)
 }
 
 async function until(condition: () => boolean): Promise<void> {

@@ -76,7 +76,8 @@ async function verifyUnfinished(
   }
 }
 
-function describe({ code, message, cleanupError }: Failure): string {
+/** The messages of an error and of its clean-up. */
+export function describe({ code, message, cleanupError }: Failure): string {
   return [code, message, cleanupError?.message].filter((text) => text !== undefined).join('; ')
 }
 
