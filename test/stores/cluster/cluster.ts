@@ -41,10 +41,14 @@ export class ClusterNode {
   /** Sends SIGKILL. Resolves when the process has ended. */
   async kill(): Promise<void> {
     const server = this.#server
-    if (server === undefined) return
+    this.sendKill()
     this.#server = undefined
-    if (!server.hasEnded()) this.#signal('SIGKILL')
-    await server.stop()
+    await server?.stop()
+  }
+
+  /** Sends SIGKILL, if the process runs, and waits for nothing. */
+  sendKill(): void {
+    if (this.#server?.hasEnded() === false) this.#signal('SIGKILL')
   }
 
   /** Stops the process without ending it: its connections stay open, and nothing is answered. */
@@ -85,7 +89,7 @@ export interface Cluster {
   nodes: ClusterNode[]
   /** Resolves when every node has all drives. */
   untilHealthy: () => Promise<void>
-  /** Kills all nodes and removes their drives. */
+  /** Kills all nodes. Their drives are removed when this process exits. */
   stop: () => Promise<void>
 }
 
@@ -101,8 +105,12 @@ export async function startCluster(log: string): Promise<Cluster> {
   }
   const stop = async (): Promise<void> => {
     await Promise.all(nodes.map((node) => node.kill()))
-    rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
   }
+  process.once('exit', () => {
+    // A node that still runs would write to its drive while that is removed.
+    for (const node of nodes) node.sendKill()
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
+  })
   for (const node of nodes) node.start()
   try {
     await untilHealthy()

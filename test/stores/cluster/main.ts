@@ -1,7 +1,11 @@
-/** `npm run cluster`: a MinIO of four nodes behind a balancer, whose nodes are lost while uploads run. Needs `npm run build`. */
+/**
+ * `npm run cluster`: a MinIO of four nodes behind a balancer, whose nodes are lost while uploads run. With `--verbose` it
+ * prints why each upload failed. It needs `npm run build`.
+ */
 import { EventEmitter } from 'node:events'
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { MINIO_ENV } from '../../support/servers.js'
 import { type PassedRequest, startBalancer, type Traffic } from './balancer.js'
@@ -13,9 +17,9 @@ import { describe, type Remarks, verifyUpload, type Witness } from './verify.js'
 const Bucket = 'cluster'
 const ROOT = join(import.meta.dirname, '../../..')
 const LOG = join(ROOT, '.cache/stores/logs/cluster.log')
+/** How long the run may take, in ms. It takes five minutes on two cores. */
+const LIMIT = 20 * 60_000
 
-/** Whether to print why each upload failed. */
-const verbose = process.argv.includes('--verbose')
 const violations: string[] = []
 process.on('unhandledRejection', (reason) => violations.push(`a rejection was not handled: ${reason}`))
 process.on('warning', ({ name, message }) => {
@@ -24,6 +28,11 @@ process.on('warning', ({ name, message }) => {
 })
 // The nodes end with this process.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1))
+
+setTimeout(() => {
+  console.log(`The run did not end within ${LIMIT / 60_000} minutes`)
+  process.exit(1)
+}, LIMIT).unref()
 
 try {
   await main()
@@ -34,18 +43,19 @@ for (const violation of new Set(violations)) console.log(`\n${violation}`)
 process.exitCode = violations.length === 0 ? 0 : 1
 
 async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { verbose: { type: 'boolean', default: false } } })
   if (!existsSync(join(ROOT, 'dist/index.js'))) throw new Error('Run npm run build first')
   mkdirSync(join(LOG, '..'), { recursive: true })
   rmSync(LOG, { force: true })
   const cluster = await startCluster(LOG)
   try {
-    await runScenarios(cluster)
+    await runScenarios(cluster, values.verbose)
   } finally {
     await cluster.stop()
   }
 }
 
-async function runScenarios(cluster: Cluster): Promise<void> {
+async function runScenarios(cluster: Cluster, verbose: boolean): Promise<void> {
   const removed = new Set<string>()
   const traffic: Traffic = new EventEmitter()
   traffic.on('answer', (request, status) => {
@@ -70,7 +80,7 @@ async function runScenarios(cluster: Cluster): Promise<void> {
       await balancer.untilAllUp()
       const seconds = (performance.now() - startedAt) / 1000
       const remarks = await verifyAll(uploads, witness)
-      console.log(`${line(scenario, uploads, remarks)} (${seconds.toFixed(0)} s)`)
+      console.log(line(scenario, uploads, remarks, seconds))
       violations.push(...remarks.violations)
       if (verbose)
         for (const { Key, error } of uploads) if (error !== undefined) console.log(`  ${Key}: ${describe(error)}`)
@@ -105,8 +115,8 @@ async function verifyAll(uploads: ClusterUpload[], witness: Witness): Promise<Re
   return all
 }
 
-/** Such as "a node is killed and restarted: 18 finished, 2 failed (2 × the source's error), 0 violations". */
-function line({ name }: Scenario, uploads: ClusterUpload[], { violations, notes }: Remarks): string {
+/** Such as "a node is killed and restarted: 18 finished, 2 failed (2 × the source's error), 0 violations, 16 s". */
+function line({ name }: Scenario, uploads: ClusterUpload[], { violations, notes }: Remarks, seconds: number): string {
   const finished = uploads.filter(({ outcome }) => outcome === 'finished')
   const failed = uploads.filter(({ outcome }) => outcome === 'failed')
   const reasons = failed.map(({ error, sourceError }) => {
@@ -116,7 +126,8 @@ function line({ name }: Scenario, uploads: ClusterUpload[], { violations, notes 
   })
   const codes = failed.length === 0 ? '' : ` (${counted(reasons)})`
   const remarks = notes.length === 0 ? '' : `\n  ${counted(notes)}`
-  return `${name}: ${finished.length} finished, ${failed.length} failed${codes}, ${violations.length} violations${remarks}`
+  const counts = `${finished.length} finished, ${failed.length} failed${codes}, ${violations.length} violations`
+  return `${name}: ${counts}, ${seconds.toFixed(0)} s${remarks}`
 }
 
 /** Such as "2 × a, 1 × b". */

@@ -33,6 +33,8 @@ export interface ClusterUpload {
   /** The error with which the source fails. */
   sourceError?: Error
   bytesUploaded: number
+  /** Once the stream knows it. */
+  UploadId?: string
   /** Undefined until the stream has closed; for ever, if that takes too long. */
   outcome?: 'finished' | 'failed'
   error?: Failure
@@ -66,6 +68,9 @@ async function run(upload: ClusterUpload, client: S3Client, Bucket: string): Pro
   const stream = s3Writable({ client, Bucket, Key, partSize: P, leavePartsOnError, stallTimeout })
   stream.on('progress', ({ loaded }) => {
     upload.bytesUploaded = loaded
+  })
+  stream.on('upload', ({ UploadId }) => {
+    upload.UploadId = UploadId
   })
   const closed = once(stream, 'close')
   const limit = new AbortController()

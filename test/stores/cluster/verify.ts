@@ -52,7 +52,7 @@ async function verifyObject(upload: ClusterUpload, witness: Witness, remarks: Re
 }
 
 async function verifyUnfinished(
-  { Key, error, leavePartsOnError }: ClusterUpload,
+  { Key, UploadId: ownId, error, leavePartsOnError }: ClusterUpload,
   UploadId: string,
   { clients, Bucket, removed }: Witness,
   remarks: Remarks,
@@ -69,7 +69,7 @@ async function verifyUnfinished(
   else if (isNamed && error.objectMayExist) remarks.notes.push('objectMayExist, so its upload is left')
   else if (isNamed && leavePartsOnError) remarks.notes.push('leavePartsOnError')
   else if (removed.has(UploadId)) remarks.notes.push('MinIO lists an upload again that it had said was removed')
-  else if (!isNamed && parts === 0) remarks.notes.push("an upload is empty because Create's answer was lost")
+  else if (UploadId !== ownId && parts === 0) remarks.notes.push("an upload is empty because Create's answer was lost")
   else {
     const how = error === undefined ? 'finished' : `failed (${describe(error)})`
     remarks.violations.push(`${Key}: ${how}, and the upload ${UploadId} is left with ${parts} parts`)
