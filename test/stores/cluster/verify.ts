@@ -8,7 +8,10 @@ export interface Witness {
   Bucket: string
   /** A client for each node: MinIO lists the unfinished uploads that the drive of the asked node has. */
   clients: S3Client[]
-  /** The `UploadId`s that ListParts has answered NoSuchUpload for. */
+  /**
+   * The `UploadId`s for which ListParts answered NoSuchUpload. If one exists later, MinIO reached only half of the drives
+   * when it removed the upload and did not report that.
+   */
   removed: Set<string>
 }
 
@@ -68,7 +71,7 @@ async function verifyUnfinished(
   if (error?.cleanupError?.message.includes(UploadId)) remarks.notes.push('cleanupError names what is left')
   else if (isNamed && error.objectMayExist) remarks.notes.push('objectMayExist, so its upload is left')
   else if (isNamed && leavePartsOnError) remarks.notes.push('leavePartsOnError')
-  else if (removed.has(UploadId)) remarks.notes.push('MinIO lists an upload again that it had said was removed')
+  else if (removed.has(UploadId)) remarks.notes.push('MinIO removed an upload, and has it again')
   else if (UploadId !== ownId && parts === 0) remarks.notes.push("an upload is empty because Create's answer was lost")
   else {
     const how = error === undefined ? 'finished' : `failed (${describe(error)})`
