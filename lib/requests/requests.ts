@@ -172,13 +172,10 @@ export class Requests {
     return this.#sender.send({ operation: 'ListMultipartUploads', context: {}, createCommand, signal })
   }
 
-  /** HeadObject. `params` are added to it. Checksums are asked for where there are any: Backblaze B2 refuses to say. */
+  /** HeadObject. `params` are added to it, such as a `PartNumber` to ask for one part. */
   head(signal: AbortSignal, params: Params = {}, attempts: Attempt[] = []): Promise<HeadObjectCommandOutput> {
-    const createCommand = async (): Promise<object> => {
-      const { ChecksumAlgorithm } = await this.declared()
-      const ChecksumMode = ChecksumAlgorithm === undefined ? undefined : 'ENABLED'
-      return new HeadObjectCommand(this.#params('HeadObject', { ChecksumMode, ...params }))
-    }
+    const all = { ChecksumMode: 'ENABLED', ...params }
+    const createCommand = async (): Promise<object> => new HeadObjectCommand(this.#params('HeadObject', all))
     return this.#sender.send({ operation: 'HeadObject', context: {}, createCommand, signal, attempts })
   }
 

@@ -8,6 +8,7 @@ import { type CutError, planPartSizes, type SizeOfPart } from '../parts/sizes.js
 import type { Requests } from '../requests/requests.js'
 import type { CleanupResult } from '../upload/cleanup.js'
 import { isObjectMadeOf } from '../upload/complete.js'
+import { head } from '../upload/head.js'
 import type { StoredPart } from '../upload/stored-parts.js'
 import type { WriteTarget } from '../upload/target.js'
 
@@ -84,18 +85,18 @@ export async function compareWithObject(
   signal: AbortSignal,
 ): Promise<ObjectComparison> {
   const { resume, ContentLength, maxParts, equalParts } = options
-  let head: HeadObjectCommandOutput
+  let object: HeadObjectCommandOutput
   let firstPart: HeadObjectCommandOutput | undefined
   try {
-    head = await requests.head(signal)
-    if (/-\d+"?$/.test(String(head.ETag)))
+    object = await head(requests, signal)
+    if (/-\d+"?$/.test(String(object.ETag)))
       firstPart = await requests.head(signal, { PartNumber: 1, ChecksumMode: undefined })
   } catch (cause) {
     const { $metadata } = cause as ServiceException
     const why = $metadata?.httpStatusCode === 404 ? 'There is no object of this key' : (cause as Error).message
     throw addToMessage(error, why)
   }
-  const { ContentLength: size, LastModified } = head
+  const { ContentLength: size, LastModified } = object
   addToMessage(error, `An object of ${size} bytes exists, last modified ${LastModified?.toISOString()}`)
   if (ContentLength !== undefined && ContentLength !== size)
     throw addToMessage(error, `It is not the object of this upload, because ContentLength is ${ContentLength}`)

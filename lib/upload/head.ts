@@ -12,22 +12,43 @@ export type HeadResult =
   | 'refused'
   | 'unknown'
 
+/** The answers to a header that the store does not know. */
+const NOT_KNOWN: unknown[] = [400, 501]
+
+/**
+ * HeadObject, with the object's checksums. Backblaze B2 refuses to be asked for them. It refuses every other checksum
+ * header too, so an upload to it declares none, and the object is asked for without checksums then.
+ */
+export async function head(
+  requests: Requests,
+  signal: AbortSignal,
+  params: Params = {},
+  attempts: Attempt[] = [],
+): Promise<HeadObjectCommandOutput> {
+  try {
+    return await requests.head(signal, params, attempts)
+  } catch (error) {
+    const { ChecksumAlgorithm } = await requests.declared()
+    if (ChecksumAlgorithm !== undefined || !NOT_KNOWN.includes(answeredStatus(error))) throw error
+    return await requests.head(signal, { ...params, ChecksumMode: undefined }, attempts)
+  }
+}
+
 /** Asks HeadObject until there is an answer. */
 export async function headObject(requests: Requests, limit: AbortSignal, params?: Params): Promise<HeadResult> {
   const attempts: Attempt[] = []
-  return await headResult(attempts, () => retryUntil(limit, () => requests.head(limit, params, attempts)))
+  return await headResult(attempts, () => retryUntil(limit, () => head(requests, limit, params, attempts)))
 }
 
 /** Asks HeadObject once, with the client's own retries. */
 export async function headOnce(requests: Requests, signal: AbortSignal): Promise<HeadResult> {
   const attempts: Attempt[] = []
-  return await headResult(attempts, () => requests.head(signal, {}, attempts))
+  return await headResult(attempts, () => head(requests, signal, {}, attempts))
 }
 
 async function headResult(attempts: Attempt[], send: () => Promise<HeadObjectCommandOutput>): Promise<HeadResult> {
   try {
-    const head = await send()
-    return { head, clock: attempts.at(-1)?.clock }
+    return { head: await send(), clock: attempts.at(-1)?.clock }
   } catch (error) {
     if (!isRefused(error)) return 'unknown'
     return answeredStatus(error) === 404 ? 'not found' : 'refused'

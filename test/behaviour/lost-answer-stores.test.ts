@@ -134,6 +134,28 @@ t.test('size and time show nothing if anything else speaks against the object', 
   }
 })
 
+t.test(
+  'with WHEN_REQUIRED, size and time show nothing either if the store reports a checksum when asked',
+  async (t) => {
+    const store: SmallStore = await smallStore(
+      t,
+      {
+        [COMPLETE]: makeThenClose(() => store, { ETag }),
+        HeadObject: ({ seen, response }) => {
+          if (seen.headers['x-amz-checksum-mode'] === 'ENABLED') {
+            response
+              .setHeader('x-amz-checksum-crc64nvme', 'AAAAAAAAAAA=')
+              .setHeader('x-amz-checksum-type', 'FULL_OBJECT')
+          }
+          return 'as usual'
+        },
+      },
+      { ...once, requestChecksumCalculation: 'WHEN_REQUIRED' },
+    )
+    await t.rejects(uploadBy(COMPLETE, store), { code: 'ERR_S3_REQUEST', operation: COMPLETE })
+  },
+)
+
 t.test('size and time show nothing if every Complete was answered, or the upload still exists', async (t) => {
   const answered: SmallStore = await smallStore(t, {
     [COMPLETE]: (exchange) => {

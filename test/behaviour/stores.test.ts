@@ -31,7 +31,7 @@ t.test('with WHEN_REQUIRED, objects of every size are uploaded to a store that r
   for (const data of SIZES) await uploadAndCompare(context, data)
 })
 
-t.test('with WHEN_REQUIRED, lost answers do not matter to a store that refuses checksums', async (t) => {
+t.test('with WHEN_REQUIRED, an upload whose answer is lost succeeds on a store that refuses checksums', async (t) => {
   const context = await scenario(t, {
     fault: (seen) =>
       refuseChecksums(seen) ??
@@ -43,7 +43,8 @@ t.test('with WHEN_REQUIRED, lost answers do not matter to a store that refuses c
     await pipeline(Readable.from([data]), upload({ IfNoneMatch: '*', Key: `k${data.length}` }))
     t.same(await stored(Bucket, `k${data.length}`), { sha256: sha256(data), size: data.length })
   }
-  t.equal(proxy.of('HeadObject').length, SIZES.length)
+  // Each time the first one, which asks for checksums, is refused.
+  t.equal(proxy.of('HeadObject').length, 2 * SIZES.length)
 })
 
 t.test('with the default client, an upload to a store that refuses checksums fails at its first request', async (t) => {
