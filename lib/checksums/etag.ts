@@ -6,8 +6,10 @@ export interface EncryptionParams {
   SSECustomerAlgorithm?: string | undefined
 }
 
-/** Matches directory buckets and their access points, by name or by ARN. */
-const DIRECTORY = /--xa?-s3$|^arn:[^:]*:s3express:/
+/** Whether this is a directory bucket or an access point of one, by its name or its ARN. */
+export function isDirectoryBucket(Bucket: string): boolean {
+  return /--xa?-s3$|^arn:[^:]*:s3express:/.test(Bucket)
+}
 
 /**
  * Whether an ETag is not an MD5: under SSE-KMS, under a customer's key (SSE-C), and in a directory bucket.
@@ -18,7 +20,7 @@ export function hasOpaqueETag(
   Bucket: string,
 ): boolean {
   return (
-    ServerSideEncryption?.startsWith('aws:') === true || SSECustomerAlgorithm !== undefined || DIRECTORY.test(Bucket)
+    ServerSideEncryption?.startsWith('aws:') === true || SSECustomerAlgorithm !== undefined || isDirectoryBucket(Bucket)
   )
 }
 

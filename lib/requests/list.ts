@@ -1,4 +1,5 @@
 import type { ListMultipartUploadsCommandOutput, ListPartsCommandOutput, MultipartUpload } from '@aws-sdk/client-s3'
+import { isDirectoryBucket } from '../checksums/etag.js'
 import type { Params } from '../options/types.js'
 import type { Requests } from './requests.js'
 
@@ -69,10 +70,12 @@ export async function* uploadsUnder(
   Prefix: string,
   signal: () => AbortSignal,
 ): AsyncGenerator<UnfinishedUpload, void, undefined> {
+  // A directory bucket accepts only a prefix that ends in a slash, and the keys are compared below.
+  const listed = isDirectoryBucket(requests.target.Bucket) ? Prefix.slice(0, Prefix.lastIndexOf('/') + 1) : Prefix
   const listing = pages(
     requests,
     'ListMultipartUploads',
-    (markers) => requests.listUploads(Prefix, signal(), markers),
+    (markers) => requests.listUploads(listed, signal(), markers),
     ({ IsTruncated, NextKeyMarker, NextUploadIdMarker: UploadIdMarker, EncodingType }) =>
       IsTruncated === true && NextKeyMarker !== undefined
         ? { KeyMarker: decoded(NextKeyMarker, EncodingType), UploadIdMarker }

@@ -134,3 +134,28 @@ t.test(
     t.equal(await failureOf(upload.done()), error)
   },
 )
+
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html
+t.test('a directory bucket is asked only for a prefix that ends in a slash', async (t) => {
+  const keys = ['a/b', 'a/bc', 'a/d', 'b']
+  const uploads = keys.map((Key) => `<Upload><Key>${Key}</Key><UploadId>u</UploadId></Upload>`)
+  const store = await smallStore(
+    t,
+    {
+      ListMultipartUploads: ({ query, response }) =>
+        /^$|\/$/.test(query.get('prefix') ?? '')
+          ? xml(response, 200, `<ListMultipartUploadsResult>${uploads.join('')}</ListMultipartUploadsResult>`)
+          : s3Error(response, 400, 'InvalidRequest'),
+    },
+    { disableS3ExpressSessionAuth: true } as object,
+  )
+  const { client } = store
+  for (const Prefix of ['', 'a', 'a/', 'a/b', 'c']) {
+    const listed = await all(listUploads({ client, Bucket: 'b--use1-az4--x-s3', Prefix }))
+    t.same(
+      listed.map(({ Key }) => Key),
+      keys.filter((key) => key.startsWith(Prefix)),
+    )
+  }
+  await t.rejects(all(listUploads({ client, Bucket: 'b', Prefix: 'a/b' })), { name: 'InvalidRequest' })
+})

@@ -21,9 +21,13 @@ export const directory = playedStore(
         status: 501,
         Code: 'NotImplemented',
         Message: 'A header you provided implies functionality that is not implemented',
-      })) ?? refusedParts(request),
+      })) ??
+      refusedParts(request) ??
+      refusedPrefix(request),
     ETag: (ETag) => createHash('sha256').update(ETag).digest('base64url'),
     sessions: true,
+    // MinIO takes a prefix for a whole key.
+    dropsFromQuery: ['prefix'],
   },
 )
 
@@ -31,4 +35,10 @@ export const directory = playedStore(
 function refusedParts({ parts }: PlayedRequest): Refusal | undefined {
   if (parts.every(({ PartNumber }, i) => PartNumber === i + 1)) return undefined
   return { status: 400, Code: 'InvalidPartOrder', Message: 'The parts are not numbered from 1 without a gap' }
+}
+
+function refusedPrefix({ operation, query }: PlayedRequest): Refusal | undefined {
+  if (operation !== 'ListMultipartUploads' || /^$|\/$/.test(query.get('prefix') ?? '')) return undefined
+  const Message = 'This bucket does not support a prefix that does not end in a delimiter'
+  return { status: 400, Code: 'InvalidRequest', Message }
 }

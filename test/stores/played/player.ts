@@ -61,11 +61,13 @@ export async function startPlayer(rules: Rules, keys: Keys, behind: Behind): Pro
       PartNumber: Number(PartNumber),
       size: sizes.get(`${UploadId} ${PartNumber}`) ?? 0,
     }))
-    const refusal = rules.refuses?.({ operation, headers, parts } satisfies PlayedRequest)
+    const refusal = rules.refuses?.({ operation, headers, query: searchParams, parts } satisfies PlayedRequest)
     if (refusal !== undefined) return refuse(request, response, refusal)
 
     const body = xml === undefined ? request : Buffer.from(replaceAll(xml, etags))
-    const answer = await passOn({ method, url: oneSlash(url), headers: passedOn(headers, operation) }, body)
+    for (const name of rules.dropsFromQuery ?? []) searchParams.delete(name)
+    const path = oneSlash(`${pathname}${searchParams.size === 0 ? '' : `?${searchParams}`}`)
+    const answer = await passOn({ method, url: path, headers: passedOn(headers, operation) }, body)
     if (operation === 'CompleteMultipartUpload') await sleep(rules.completeTakes ?? 0)
     const encrypted = operation === 'PUT bucket' ? await encrypt(url) : undefined
     await sendAnswer(encrypted ?? answer, response, operation)

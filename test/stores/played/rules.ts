@@ -5,6 +5,7 @@ export interface PlayedRequest {
   /** The S3 operation, such as `UploadPart`. */
   operation: string
   headers: IncomingHttpHeaders
+  query: URLSearchParams
   /** The parts that Complete lists. `size` is what was sent of each. */
   parts: { PartNumber: number; size: number }[]
 }
@@ -16,21 +17,23 @@ export interface Refusal {
   Message: string
 }
 
-/** What a store does otherwise than the MinIO behind it. */
+/** How a store differs from the MinIO behind it. */
 export interface Rules {
   /** Answers with an error instead of carrying the request out. */
   refuses?: (request: PlayedRequest) => Refusal | undefined
   /** The headers of requests that the store ignores. */
   ignores?: (header: string, operation: string) => boolean
+  /** The query parameters that MinIO does not get. */
+  dropsFromQuery?: string[]
   /** The headers and XML elements that the store's answers do not have, in small letters. */
   hides?: RegExp
   /** The ETag that the store gives, from MinIO's. Both are without quotation marks. */
   ETag?: (ETag: string) => string
   /** How long the store takes for Complete, in milliseconds, beyond MinIO's time. */
   completeTakes?: number
-  /** The store is asked for a session first, whose token and keys sign the requests. */
+  /** Requests are signed with the keys and the token of a session, which CreateSession gives. */
   sessions?: boolean
-  /** How every bucket encrypts its objects, as PutBucketEncryption says it. */
+  /** How every bucket encrypts its objects, in the words of PutBucketEncryption. */
   bucketEncryption?: { SSEAlgorithm: string; KMSMasterKeyID: string }
 }
 
