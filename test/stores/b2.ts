@@ -10,7 +10,7 @@ export const b2 = playedStore(
     client: { requestChecksumCalculation: 'WHEN_REQUIRED', responseChecksumValidation: 'WHEN_REQUIRED' },
     limits: [
       {
-        answer: 'every header of a checksum: 400 InvalidArgument',
+        answer: 'every checksum header: 400 InvalidArgument',
         checks: [
           'ChecksumType FULL_OBJECT makes an object',
           'ChecksumAlgorithm SHA256 makes an object',

@@ -18,7 +18,7 @@ const CACHE = join(import.meta.dirname, '../../.cache/stores')
 const NAMES = stores.map(({ name }) => name)
 const HELP = `Usage: npm run stores -- [options] [STORE...]
 
-Installs each store into .cache/stores, starts it on the loopback interface, runs the checks on it, and stops it.
+Installs each store into .cache/stores, or plays it in front of MinIO, starts it on the loopback interface, runs the checks on it, and stops it.
 Without a name it does so with all stores: ${NAMES.join(', ')}.
 
 Options:

@@ -1,7 +1,9 @@
 import { playedStore } from './played/played-store.js'
 import { notImplemented, type PlayedRequest, type Refusal, refusedHeader } from './played/rules.js'
-import { TAGGING } from './runner/limits.js'
+import { ENCRYPTION, TAGGING } from './runner/limits.js'
 
+/** Tags, and encryption but for that with the customer's key. */
+const NOT_IMPLEMENTED = /^x-amz-(tagging|server-side-encryption(?!-customer).*)$/
 const KNOWN_CHECKSUM = /^(CRC32|CRC32C|CRC64NVME|SHA1|SHA256)$/
 
 /**
@@ -19,15 +21,16 @@ export const r2 = playedStore(
       },
       {
         answer:
-          'parts of different sizes: 400 InvalidPart at Complete. Only `equalParts: true` keeps parts from growing',
+          'parts of different sizes: 400 InvalidPart at Complete. `equalParts: true` or `ContentLength` keeps parts from growing',
         checks: ['parts that grow make an object'],
       },
       { answer: '`Tagging`: 501 NotImplemented', checks: TAGGING },
+      { answer: '`ServerSideEncryption`: 501 NotImplemented', checks: ENCRYPTION },
     ],
   },
   {
     refuses: (request) =>
-      refusedHeader(request, /^x-amz-tagging$/, notImplemented) ?? refusedChecksum(request) ?? refusedParts(request),
+      refusedHeader(request, NOT_IMPLEMENTED, notImplemented) ?? refusedChecksum(request) ?? refusedParts(request),
   },
 )
 
@@ -37,7 +40,7 @@ function refusedChecksum({ headers }: PlayedRequest): Refusal | undefined {
     return notImplemented('x-amz-checksum-algorithm', algorithm)
   }
   const isOfWhole = algorithm === 'CRC64NVME'
-  if (type !== undefined && (type === 'FULL_OBJECT') !== isOfWhole)
+  if (algorithm !== undefined && type !== undefined && (type === 'FULL_OBJECT') !== isOfWhole)
     return notImplemented('x-amz-checksum-type', `${type}`)
   return undefined
 }

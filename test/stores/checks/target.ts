@@ -188,7 +188,7 @@ export async function partsOf(Key: string, UploadId: string): Promise<number> {
   } catch (error) {
     const { name, $metadata } = error as Failure
     if (name === 'NoSuchUpload' || $metadata?.httpStatusCode === 404) return 0
-    throw new Error(`ListParts of an upload that was removed: ${inOneLine(error)}`)
+    throw new Error(`ListParts: ${inOneLine(error)}`)
   }
 }
 

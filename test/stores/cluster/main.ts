@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { MINIO_ENV } from '../../support/servers.js'
-import { type PassedRequest, startBalancer, type Traffic } from './balancer.js'
+import { startBalancer, type Traffic } from './balancer.js'
 import { type Cluster, startCluster } from './cluster.js'
 import { type Scenario, type Scene, scenarios } from './scenarios.js'
 import { type ClusterUpload, planUploads, runUploads } from './uploads.js'
@@ -58,8 +58,12 @@ async function main(): Promise<void> {
 async function runScenarios(cluster: Cluster, verbose: boolean): Promise<void> {
   const removed = new Set<string>()
   const traffic: Traffic = new EventEmitter()
-  traffic.on('answer', (request, status) => {
-    if (isListParts(request) && status === 404) removed.add(request.url.searchParams.get('uploadId') as string)
+  const aborted = new Set<string>()
+  traffic.on('answer', ({ method, url }, status) => {
+    const UploadId = url.searchParams.get('uploadId')
+    if (UploadId === null) return
+    if (method === 'DELETE' && status === 204) aborted.add(UploadId)
+    if (method === 'GET' && status === 404 && aborted.has(UploadId)) removed.add(UploadId)
   })
   const balancer = await startBalancer(
     cluster.nodes.map(({ endpoint }) => endpoint),
@@ -99,10 +103,6 @@ function clientOf(endpoint: string): S3Client {
   const { MINIO_ROOT_USER: accessKeyId, MINIO_ROOT_PASSWORD: secretAccessKey } = MINIO_ENV
   const credentials = { accessKeyId, secretAccessKey }
   return new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials })
-}
-
-function isListParts({ method, url }: PassedRequest): boolean {
-  return method === 'GET' && url.searchParams.has('uploadId')
 }
 
 async function verifyAll(uploads: ClusterUpload[], witness: Witness): Promise<Remarks> {

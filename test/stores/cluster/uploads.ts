@@ -12,7 +12,7 @@ const UPLOADS = 20
 const AT_ONCE = 10
 /** How long an upload may take, in ms. Beyond that it counts as one that hangs. */
 const LIMIT = 180_000
-/** The `stallTimeout` of half of the uploads, in ms: so short that they fail while a stopped node stalls the others too. */
+/** The `stallTimeout` of half of the uploads, in ms. It is shorter than the time for which a stopped node stalls the others. */
 export const STALL_TIMEOUT = 5_000
 /** The `stallTimeout` of the other half, in ms. These may outlast a stopped node. */
 const LONG_STALL_TIMEOUT = 15_000

@@ -9,8 +9,8 @@ export interface Witness {
   /** A client for each node: MinIO lists the unfinished uploads that the drive of the asked node has. */
   clients: S3Client[]
   /**
-   * The `UploadId`s for which ListParts answered NoSuchUpload. If one exists later, MinIO reached only half of the drives
-   * when it removed the upload and did not report that.
+   * The `UploadId`s for which Abort was answered with 204, and ListParts then with 404. If one exists later, MinIO reached
+   * only half of the drives when it removed the upload and did not report that.
    */
   removed: Set<string>
 }

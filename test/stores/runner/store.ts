@@ -1,12 +1,12 @@
 import type { Certificate } from '../../support/certificate.js'
 import type { Setting } from '../checks/setting.js'
 
-/** An S3-compatible store that installs by name from a package registry. */
+/** An S3-compatible store: one that installs by name from a package registry, or one that is played. */
 export interface Store {
   /** What the store is called on the command line of `npm run stores`. */
   name: string
   title: string
-  /** The version that is installed and that the limits were seen with. */
+  /** The version that the limits were seen with, or the month of the rules by which the store is played. */
   version: string
   /** The client's options without which the stream does not work on this store. */
   client?: Setting['client']
