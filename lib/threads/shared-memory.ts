@@ -2,13 +2,22 @@ import type { PartMemory } from '../parts/pool.js'
 
 /** Up to this size, in bytes, a buffer is not shared: to copy it costs less than to find it in shared memory. */
 const MIN_SHARED = 64 * 1024
+/** What was announced since all memory was last collected. */
+let announced: ArrayBuffer[] = []
+const collected = new FinalizationRegistry(() => {
+  announced = []
+})
+
 /**
  * Tells the garbage collector of `size` bytes of shared memory that nobody needs any more. It does not count shared
  * memory: it would not run for it, however much there is. A buffer that is not shared is counted, and costs nothing,
- * because the operating system provides no memory for it before it is written to.
+ * because the operating system provides no memory for it before it is written to. It is held until all memory has been
+ * collected: the frequent collections of young objects do not free the shared memory, but would end the count.
  */
 export function announceGarbage(size: number): void {
-  new ArrayBuffer(size)
+  announced.push(new ArrayBuffer(size))
+  // The death of an object is reported only when all memory has been collected.
+  collected.register({}, undefined)
 }
 
 /** How long a shared buffer is kept without being used, in ms. */

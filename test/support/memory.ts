@@ -3,8 +3,8 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
 setFlagsFromString('--expose-gc')
-/** Runs V8's garbage collector. */
-export const gc: () => void = runInNewContext('gc')
+/** Runs V8's garbage collector, over all memory or only over young objects. */
+export const gc: (options?: { type: 'minor' }) => void = runInNewContext('gc')
 
 /** The bytes of all array buffers, among them the part buffers, that are still referenced. */
 export async function heldBytes(): Promise<number> {

@@ -6,12 +6,25 @@ import { RateLimit } from '../../lib/requests/rate-limit.js'
 import { SharedBody } from '../../lib/requests/shared-body.js'
 import { SliceSize } from '../../lib/requests/sliced-body.js'
 import { RemoteRate } from '../../lib/threads/outgoing.js'
-import { SharedMemory } from '../../lib/threads/shared-memory.js'
+import { announceGarbage, SharedMemory } from '../../lib/threads/shared-memory.js'
 import { failureOf } from '../support/assertions.js'
-import { bytes, KiB, P, sha256 } from '../support/bytes.js'
+import { bytes, KiB, MiB, P, sha256 } from '../support/bytes.js'
 import { faultProxy } from '../support/fault-proxy.js'
 import { HANDLERS } from '../support/http-handlers.js'
+import { gc, heldBytes, heldBytesSince } from '../support/memory.js'
 import { makeBucket, s3Client, stored } from '../support/store.js'
+
+t.test('garbage that was announced counts until all memory has been collected', async (t) => {
+  const before = await heldBytes()
+  announceGarbage(512 * MiB)
+  for (let i = 0; i < 5; i++) {
+    gc({ type: 'minor' })
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  const counted = process.memoryUsage().arrayBuffers - before
+  t.ok(counted > 400 * MiB, 'a collection of young objects does not end the count')
+  t.ok((await heldBytesSince(before, 100 * MiB)) < 100 * MiB, 'a collection of all memory does')
+})
 
 t.test('memory is shared from 64 KiB on, and is used again by parts of the same size', (t) => {
   const dropped: number[] = []
