@@ -38,13 +38,11 @@ t.test('with WHEN_REQUIRED, an upload whose answer is lost succeeds on a store t
       (/^(Put|Complete)/.test(seen.operation) && seen.attempt === 1 ? { do: 'drop answer' } : undefined),
     config: { requestChecksumCalculation: 'WHEN_REQUIRED' },
   })
-  const { upload, Bucket, proxy } = context
+  const { upload, Bucket } = context
   for (const data of SIZES) {
     await pipeline(Readable.from([data]), upload({ IfNoneMatch: '*', Key: `k${data.length}` }))
     t.same(await stored(Bucket, `k${data.length}`), { sha256: sha256(data), size: data.length })
   }
-  // Each time the first one, which asks for checksums, is refused.
-  t.equal(proxy.of('HeadObject').length, 2 * SIZES.length)
 })
 
 t.test('with the default client, an upload to a store that refuses checksums fails at its first request', async (t) => {
