@@ -152,14 +152,19 @@ export class Requests {
   async abort(UploadId: string, signal: AbortSignal, attempts: Attempt[]): Promise<void> {
     const createCommand = async (): Promise<object> =>
       new AbortMultipartUploadCommand(this.#params('AbortMultipartUpload', { UploadId }))
-    const operation = 'AbortMultipartUpload'
-    await this.#sender.send({ operation, context: { UploadId }, createCommand, signal, attempts })
+    await this.#sender.send({
+      operation: 'AbortMultipartUpload',
+      context: { UploadId },
+      createCommand,
+      signal,
+      attempts,
+    })
   }
 
   /** One page of an upload's parts. `markers` name the place where it begins; by default at the first part. */
   listParts(UploadId: string, signal: AbortSignal, markers: Params = {}): Promise<ListPartsCommandOutput> {
-    const params = { UploadId, ...markers }
-    const createCommand = async (): Promise<object> => new ListPartsCommand(this.#params('ListParts', params))
+    const createCommand = async (): Promise<object> =>
+      new ListPartsCommand(this.#params('ListParts', { UploadId, ...markers }))
     return this.#sender.send({ operation: 'ListParts', context: { UploadId }, createCommand, signal })
   }
 
