@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { playedStore } from './played/played-store.js'
+import { CHECKSUM_HEADER, CHECKSUM_IN_ANSWER } from './played/rules.js'
 import { NO_PROOF_WITH_CONDITION } from './runner/limits.js'
 
 /**
@@ -20,8 +21,8 @@ export const gcs = playedStore(
   },
   {
     ignores: (header, operation) =>
-      /^x-amz-(sdk-)?checksum-/.test(header) || (operation === 'CompleteMultipartUpload' && /^if-/.test(header)),
-    hides: /^(x-amz-checksum-.*|checksum.*)$/,
+      CHECKSUM_HEADER.test(header) || (operation === 'CompleteMultipartUpload' && /^if-/.test(header)),
+    hides: CHECKSUM_IN_ANSWER,
     ETag: (ETag) => (ETag.includes('-') ? createHash('md5').update(ETag).digest('base64url') : ETag),
     completeTakes: 500,
   },

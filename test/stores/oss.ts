@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { playedStore } from './played/played-store.js'
+import { CHECKSUM_HEADER, CHECKSUM_IN_ANSWER } from './played/rules.js'
 import { NO_PROOF_WITH_CONDITION } from './runner/limits.js'
 
 /**
@@ -13,8 +14,8 @@ export const oss = playedStore(
     limits: [NO_PROOF_WITH_CONDITION],
   },
   {
-    ignores: (header) => /^x-amz-(sdk-)?checksum-/.test(header),
-    hides: /^(x-amz-checksum-.*|checksum.*)$/,
+    ignores: (header) => CHECKSUM_HEADER.test(header),
+    hides: CHECKSUM_IN_ANSWER,
     ETag: (ETag) => {
       const [md5 = '', parts] = ETag.split('-')
       if (parts === undefined) return md5.toUpperCase()

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { findMinio } from '../../support/servers.js'
+import { minio } from '../minio.js'
 import { KEYS, type Store } from '../runner/store.js'
 import { startPlayer } from './player.js'
 import type { Rules } from './rules.js'
@@ -10,11 +10,9 @@ export function playedStore(store: Omit<Store, 'version' | 'install' | 'start'>,
     ...store,
     version: 'played, 2026-11',
     install: () => {},
-    start: async ({ certificate }) => {
-      const start = await findMinio()
-      const { env, stop } = await start(certificate)
-      const { S3_ENDPOINT: endpoint, AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = env
-      const behind = { endpoint, keys: { accessKeyId, secretAccessKey }, ca: readFileSync(certificate.cert) }
+    start: async (place) => {
+      const { endpoint, stop, ...keys } = await minio.start(place)
+      const behind = { endpoint, keys, ca: readFileSync(place.certificate.cert) }
       const player = await startPlayer(rules, KEYS, behind)
       return {
         endpoint: player.endpoint,

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { sha256 } from '../../support/bytes.js'
 import { operationOf } from '../../support/operation.js'
 import type { PlayedRequest, Refusal, Rules } from './rules.js'
 import { isSignedBy, type Keys, signed } from './signature.js'
@@ -201,8 +202,4 @@ function oneSlash(url: string): string {
 function replaceAll(text: string, replacements: Map<string, string>): string {
   for (const [from, to] of replacements) text = text.replaceAll(from, to)
   return text
-}
-
-function sha256(bytes: Buffer): string {
-  return createHash('sha256').update(bytes).digest('hex')
 }

@@ -37,6 +37,11 @@ export interface Rules {
   bucketEncryption?: { SSEAlgorithm: string; KMSMasterKeyID: string }
 }
 
+/** The headers of requests that are about checksums. */
+export const CHECKSUM_HEADER = /^x-amz-(sdk-)?checksum-/
+/** What is about checksums in answers, as `hides` names it. */
+export const CHECKSUM_IN_ANSWER = /^(x-amz-checksum-|checksum)/
+
 /** Refuses the request if it has one of these headers. */
 export function refusedHeader(
   { headers }: PlayedRequest,
