@@ -24,7 +24,10 @@ const GO_MODULE = `github.com/minio/minio@${MINIO_VERSION}`
 const IMAGE = 'minio/minio:RELEASE.2025-09-07T16-13-09Z'
 const KEY = 's3-writable'
 const SECRET = 'only-for-tests'
-/** MinIO's settings, with its key and secret. It encrypts objects (SSE-KMS, SSE-S3) with the KMS key, which is no secret here. */
+/**
+ * MinIO's settings, with its key and secret. It encrypts objects (SSE-KMS, SSE-S3) with the KMS key, which is no secret
+ * here.
+ */
 export const MINIO_ENV = {
   MINIO_ROOT_USER: KEY,
   MINIO_ROOT_PASSWORD: SECRET,

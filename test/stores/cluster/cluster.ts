@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ServerProcess, startServer, untilReady } from '../../support/server-process.js'
 import { MINIO_ENV, minioExecutable } from '../../support/servers.js'
-import { freePorts } from '../runner/start.js'
+import { freePorts, statusOf } from '../runner/start.js'
 
 const NODES = 4
 /** How long a node may take to be ready, in s. */
@@ -123,11 +123,5 @@ export async function startCluster(log: string): Promise<Cluster> {
 
 /** Whether the URL answers 200 within a second. */
 export async function answersOk(url: string): Promise<boolean> {
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(1000) })
-    await response.body?.cancel()
-    return response.status === 200
-  } catch {
-    return false
-  }
+  return (await statusOf(url, 1000)) === 200
 }

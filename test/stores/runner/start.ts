@@ -28,14 +28,19 @@ export function dataFolder({ data }: Place, name = 'data'): string {
   return folder
 }
 
-/** Whether a server answers any HTTP status below 500. */
+/** Whether a server answers within 5 s, with any HTTP status below 500. */
 export async function answersHttp(url: string): Promise<boolean> {
+  return ((await statusOf(url, 5000)) ?? 500) < 500
+}
+
+/** The HTTP status that a URL answers; undefined without an answer within this time, in ms. */
+export async function statusOf(url: string, limit: number): Promise<number | undefined> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(5000) })
+    const response = await fetch(url, { signal: AbortSignal.timeout(limit) })
     await response.body?.cancel()
-    return response.status < 500
+    return response.status
   } catch {
-    return false
+    return undefined
   }
 }
 
