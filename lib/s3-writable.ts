@@ -6,6 +6,7 @@ import { attachFacts } from './errors/attach-facts.js'
 import { checkOptions } from './options/check.js'
 import type { CheckedOptions, S3WritableOptions } from './options/types.js'
 import { EMPTY_BUFFER } from './parts/cutter.js'
+import { checkClientChecksum } from './requests/client-checksum.js'
 import { ObjectComparison } from './resume/object-comparison.js'
 import { findUploadToResume } from './resume/resume.js'
 import type { S3WritableProgress, S3WritableUpload } from './upload/progress.js'
@@ -65,6 +66,9 @@ export class S3Writable extends Writable {
       onProgress: (progress) => emit('progress', progress),
     })
     this.#target = this.#upload
+    const { ChecksumAlgorithm } = checked.s3
+    if (ChecksumAlgorithm !== undefined && checked.s3[`Checksum${ChecksumAlgorithm}`] === undefined)
+      checkClientChecksum(checked, ChecksumAlgorithm as string).catch((error) => this.destroy(error))
   }
 
   /** The object that S3 made. Set before `finish`, `undefined` until then. */

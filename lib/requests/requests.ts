@@ -88,7 +88,7 @@ export class Requests {
       // The SDK's default for PutObject. For Create it has none, and S3's own default is another type.
       const ContentType = 'application/octet-stream'
       const declared = await this.declared()
-      await checkClientChecksum(this.#options, declared)
+      await checkClientChecksum(this.#options, declared.ChecksumAlgorithm)
       return new CreateMultipartUploadCommand(this.#params('CreateMultipartUpload', { ContentType, ...declared }))
     }
     const attempts: Attempt[] = []

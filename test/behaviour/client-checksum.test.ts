@@ -38,11 +38,24 @@ class Constant {
   reset(): void {}
 }
 
-t.test('an algorithm that the client cannot compute is refused before anything is sent', async (t) => {
+const CANNOT_COMPUTE = /"ChecksumAlgorithm" option must be an algorithm that the client can compute \(.*XXHASH64/s
+
+t.test('an algorithm that the client cannot compute fails the stream before a byte is written', async (t) => {
   const store = await smallStore(t)
-  const error = await failureOf(upload(store, { ChecksumAlgorithm: 'XXHASH64' }))
+  const { client } = store
+  const stream = s3Writable({ client, Bucket: 'b', Key: 'k', ChecksumAlgorithm: 'XXHASH64' } as S3WritableOptions)
+  const error = await failureOf(stream.done())
+  t.match(error, { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE', message: CANNOT_COMPUTE })
+  for (const data of [DATA, bytes(10), bytes(0)])
+    t.match(await failureOf(upload(store, { ChecksumAlgorithm: 'XXHASH64' }, data)), { message: CANNOT_COMPUTE })
+  t.same(store.seen, [])
+})
+
+t.test('such an algorithm that a given checksum names is refused before there is an upload', async (t) => {
+  const store = await smallStore(t)
+  const error = await failureOf(upload(store, { ChecksumXXHASH64: 'AAAAAAAAAAA=' }))
   t.match(error, { operation: 'CreateMultipartUpload', cause: { code: 'ERR_INVALID_ARG_VALUE' } })
-  t.match(error.message, /"ChecksumAlgorithm" option must be an algorithm that the client can compute \(.*XXHASH64/s)
+  t.match(error.message, CANNOT_COMPUTE)
   t.same(store.seen, [])
 })
 
