@@ -21,6 +21,8 @@ export interface Attempt {
   clock?: Clock
   /** The HTTP status of the answer; undefined if none arrived. */
   status?: number
+  /** The server's name, by the `Server` header of the answer; undefined if there was none. */
+  server?: string | undefined
   /** Whether the full answer arrived, to its last byte. */
   answered: boolean
   /** The error code in the body of the answer, such as `NoSuchUpload`; undefined if the body holds no S3 error. */
@@ -97,6 +99,7 @@ export function hasBegunAnswer({ status = 0, answered }: Attempt): boolean {
 export async function readAnswer(answer: HttpAnswer, attempt: Attempt, options: ReadOptions): Promise<void> {
   const { statusCode, headers, body } = answer
   attempt.status = statusCode
+  attempt.server = headers.server
   const s3 = Date.parse(String(headers.date))
   if (!Number.isNaN(s3)) attempt.clock = { here: Date.now(), s3 }
   options.onBytes()

@@ -194,9 +194,9 @@ export class Requests {
     return this.#sender.sentAttempts
   }
 
-  /** The protocol of the requests, such as `https:`; empty before the first one. */
-  get protocol(): string {
-    return this.#sender.protocol
+  /** The server of the last request: its protocol, such as `https:`, and its name. Empty before the first one. */
+  get server(): Sender['server'] {
+    return this.#sender.server
   }
 
   /** Whether nothing is known about the attempts, because the client ignores the middleware of commands. */

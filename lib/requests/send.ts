@@ -80,8 +80,11 @@ export class Sender {
   hasUnknownAttempts = true
   /** The number of attempts that were sent. A client that ignores the middleware of a command counts as sending one. */
   sentAttempts = 0
-  /** The protocol of the last attempt, such as `https:`; empty before the first one. */
-  protocol = ''
+  /**
+   * The server of the last request: its protocol, such as `https:`, and its name, by the `Server` header of its answer.
+   * Empty before the first one.
+   */
+  readonly server = { protocol: '', name: '' }
   /** Secret values of the headers that were sent, which are removed from every error. */
   readonly #secrets = new Set<string>()
 
@@ -157,7 +160,7 @@ export class Sender {
       throwIfAborted()
       watch.noteActivity()
       this.hasUnknownAttempts = false
-      this.protocol = protocol
+      this.server.protocol = protocol
       for (const secret of secrets) this.#secrets.add(secret)
       const attempt: Attempt = { sent: Date.now(), answered: false }
       attempts.push(attempt)
@@ -173,6 +176,7 @@ export class Sender {
       throwIfAborted()
       const output = await this.#destination.client.send(addMiddleware(command, hooks), { abortSignal: watch.signal })
       if (this.hasUnknownAttempts) this.sentAttempts++
+      this.server.name = attempts.at(-1)?.server ?? ''
       return output
     } finally {
       // The stack of the SDK's error keeps the command alive, as does an error on a connection that was used for it.

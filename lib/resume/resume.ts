@@ -92,7 +92,7 @@ export async function findUploadToResume(
     return await compareWithObject(options, requests, error, signal)
   }
   try {
-    const upload = readStoredUpload(options, requests, UploadId, pages)
+    const upload = await readStoredUpload(options, requests, UploadId, pages)
     return { ...upload, createdAt: Initiated && Initiated.getTime() - ONE_SECOND }
   } catch (cause) {
     const why = `upload ${UploadId} cannot be resumed: ${(cause as Error).message}. It was left as it is`

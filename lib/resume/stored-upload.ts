@@ -3,7 +3,7 @@ import { checksumIn } from '../checksums/compare.js'
 import { combineAll } from '../checksums/crc32.js'
 import { type EncryptionParams, hasOpaqueETag, md5OfETag } from '../checksums/etag.js'
 import { isComputedHere } from '../checksums/hash.js'
-import { algorithmVerifiedByS3, type DeclaredChecksums, isAlgorithm } from '../options/checksums.js'
+import { algorithmVerifiedByS3, type DeclaredChecksums, declaredChecksums, isAlgorithm } from '../options/checksums.js'
 import type { CheckedOptions, ResumePoint } from '../options/types.js'
 import { inferPartSizes } from '../parts/sizes.js'
 import type { Requests } from '../requests/requests.js'
@@ -20,12 +20,12 @@ export type ListedUpload = Omit<StoredUpload, 'createdAt'>
  *
  * @throws Error if the upload cannot be continued with these options.
  */
-export function readStoredUpload(
+export async function readStoredUpload(
   options: CheckedOptions,
   requests: Requests,
   UploadId: string,
   pages: ListPartsCommandOutput[],
-): ListedUpload {
+): Promise<ListedUpload> {
   const declared = declaredBy(pages[0] as ListPartsCommandOutput)
   const algorithm = algorithmVerifiedByS3(options.s3)
   if (
@@ -36,9 +36,11 @@ export function readStoredUpload(
       `Checksum${algorithm} is given, but the upload was not created with this ChecksumAlgorithm and ChecksumType FULL_OBJECT`,
     )
   }
+  const lacksChecksum = declared.ChecksumAlgorithm === undefined && (await mayHideChecksums(requests, options))
   const stored = pages
     .flatMap(({ Parts = [] }) => Parts)
     .flatMap((part) => partFromListing(part, declared, options) ?? [])
+    .map((part) => (lacksChecksum ? { ...part, lacksChecksum } : part))
   const sizes = stored.map(({ listed, size }) => ({ PartNumber: listed.PartNumber as number, size }))
   const inferred = inferPartSizes(sizes, options.maxParts, options.equalParts)
   const upload: ListedUpload = {
@@ -52,6 +54,15 @@ export function readStoredUpload(
   const { resume } = options
   if (typeof resume !== 'object' || resume.offset === undefined) return upload
   return resumeAtPoint(resume, upload, options, requests)
+}
+
+/**
+ * Whether the store demands checksums of parts at Complete that ListParts does not show, if the upload was created with
+ * them: SeaweedFS does. Nothing shows whether this one was, so what this client declares decides.
+ * https://github.com/seaweedfs/seaweedfs/blob/master/weed/s3api/filer_multipart.go
+ */
+async function mayHideChecksums({ server }: Requests, options: CheckedOptions): Promise<boolean> {
+  return server.name.startsWith('SeaweedFS') && (await declaredChecksums(options)).ChecksumAlgorithm !== undefined
 }
 
 /** The checksums that Create declared. */
@@ -117,6 +128,11 @@ function resumeAtPoint(
 ): ListedUpload {
   const beforePoint = contiguousParts(upload).slice(0, partsBeforePoint)
   const { crc, size } = combineAll(beforePoint)
+  if (beforePoint.length < partsBeforePoint && upload.parts.get(beforePoint.length + 1)?.lacksChecksum) {
+    throw new Error(
+      "Complete must list the checksums of its parts, and the store does not show them. Write all the bytes, with resume: { UploadId }. If the upload was created without a checksum, a client with requestChecksumCalculation: 'WHEN_REQUIRED' can resume it from here",
+    )
+  }
   if (beforePoint.length < partsBeforePoint || size !== offset) {
     throw new Error(
       `its first ${partsBeforePoint} parts should hold ${offset} bytes, but ${beforePoint.length} of them are stored, with ${size} bytes`,

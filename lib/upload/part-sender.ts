@@ -98,7 +98,7 @@ export class PartSender {
   #beginToMeasure(): void {
     const { min, max } = this.#bounds
     const { client } = this.#options
-    const sockets = maxSocketsOf(client, this.#requests.protocol) ?? max
+    const sockets = maxSocketsOf(client, this.#requests.server.protocol) ?? max
     // More parts would only wait for each other's sockets.
     this.#bounds = { min: Math.min(min, sockets), max: Math.min(max, sockets) }
     this.#concurrency = new Concurrency(this.#bounds, sharedTraffic(client))

@@ -153,6 +153,36 @@ t.test('such an upload is left if a checksum that Complete demands is not known'
   t.match(await store.upload({ resume: { UploadId: 'u1' } }), { skipped: DATA.length })
 })
 
+t.test('SeaweedFS shows no checksums, so an upload goes on there only with all the bytes', async (t) => {
+  const store: Played = await storeWith(t, {
+    echoes: true,
+    refusal: demands,
+    more: {
+      ListParts: ({ response }) => {
+        response.setHeader('server', 'SeaweedFS 4.53')
+        return 'as usual'
+      },
+    },
+  })
+  const object = { client: store.client, Bucket: 'b', Key: 'k', UploadId: 'u1' }
+  await store.leaveParts()
+  const beyond = { UploadId: 'u1', offset: 2 * P, parts: 2, partSize: P }
+  const error = await failureOf(store.upload({ resume: beyond }))
+  t.match(error, { code: 'ERR_S3_RESUME', UploadId: 'u1', message: /Write all the bytes, with resume: \{ UploadId \}/ })
+  t.same(
+    store.seen.map(({ operation }) => operation),
+    ['ListParts'],
+  )
+  const point = await resumePoint(object)
+  t.match(point, { offset: 0, parts: 0 })
+  t.match(await store.upload({ resume: point }), { size: DATA.length, parts: 3, skipped: 2 * P })
+  t.same(store.lists, [[], CRCS])
+
+  await store.leaveParts()
+  store.client.config.requestChecksumCalculation = async () => 'WHEN_REQUIRED'
+  t.match(await resumePoint(object), { offset: 2 * P, parts: 2 })
+})
+
 t.test('such an upload is left if it was created with another algorithm', async (t) => {
   const store = await storeWith(t, { echoes: true, refusal: () => 'InvalidRequest' })
   await store.leaveParts()

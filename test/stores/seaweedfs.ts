@@ -16,7 +16,7 @@ export const seaweedfs: Store = {
   limits: [
     {
       answer:
-        'ListParts shows no checksums, and Complete without them is 400 InvalidRequest: only a client with `WHEN_REQUIRED` resumes from a point',
+        'ListParts shows no checksums, and Complete without them is 400 InvalidRequest: `resumePoint` returns the offset 0, except to a client with `WHEN_REQUIRED`',
       checks: [
         'a point of an UploadId is where the upload continues',
         'a point of a key is where its upload continues',
