@@ -4,6 +4,7 @@
  */
 const ROOMS = [
   'lib/errors/',
+  'lib/diagnostics/',
   'lib/checksums/',
   'lib/parts/',
   'lib/options/',

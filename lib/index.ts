@@ -1,3 +1,14 @@
+import './diagnostics/debug.js'
+
+export type {
+  CleanUpMessage,
+  ObjectMessage,
+  RequestMessage,
+  RetryMessage,
+  SkipMessage,
+  StallMessage,
+  UploadMessage,
+} from './diagnostics/channels.js'
 export { S3WritableError, type S3WritableErrorCode } from './errors/s3-writable-error.js'
 export type { S3WritableStats } from './errors/stats.js'
 export type {

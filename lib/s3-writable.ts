@@ -2,6 +2,7 @@ import { addAbortSignal, Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { setImmediate as turn } from 'node:timers/promises'
 import { BYTES_PER_TURN } from './checksums/hash.js'
+import { UploadTrace } from './diagnostics/upload-trace.js'
 import { attachFacts } from './errors/attach-facts.js'
 import { checkOptions } from './options/check.js'
 import type { CheckedOptions, S3WritableOptions } from './options/types.js'
@@ -9,21 +10,12 @@ import { EMPTY_BUFFER } from './parts/cutter.js'
 import { checkClientChecksum } from './requests/client-checksum.js'
 import { ObjectComparison } from './resume/object-comparison.js'
 import { findUploadToResume } from './resume/resume.js'
-import type { S3WritableProgress, S3WritableUpload } from './upload/progress.js'
+import type { AddListener } from './upload/progress.js'
 import type { S3WritableResult } from './upload/result.js'
-import type { WriteTarget } from './upload/target.js'
+import type { UploadListener, WriteTarget } from './upload/target.js'
 import { Upload } from './upload/upload.js'
 
 type Callback = (error?: Error | null) => void
-
-/** The events of a Writable, and `upload` and `progress`. */
-interface AddListener<Self> {
-  (event: 'upload', listener: (upload: S3WritableUpload) => void): Self
-  (event: 'progress', listener: (progress: S3WritableProgress) => void): Self
-  (event: 'error', listener: (error: Error) => void): Self
-  // biome-ignore lint/suspicious/noExplicitAny: as in Node's own types; with `unknown`, no listener with typed arguments would fit
-  (event: string | symbol, listener: (...args: any[]) => void): Self
-}
 
 /**
  * A stream whose bytes become one S3 object. `finish` is emitted once the object exists. A stream that fails or is destroyed
@@ -33,6 +25,7 @@ export class S3Writable extends Writable {
   declare addListener: AddListener<this>
   declare on: AddListener<this>
   declare once: AddListener<this>
+  readonly #trace: UploadTrace
   readonly #upload: Upload
   #target: WriteTarget
   readonly #options: CheckedOptions
@@ -60,11 +53,13 @@ export class S3Writable extends Writable {
     // In a tick of its own, so that an exception of a listener does not look like a failed part.
     const emit = (event: string, value: object): void =>
       process.nextTick(() => this.destroyed || this.emit(event, value))
-    this.#upload = new Upload(checked, {
+    this.#trace = new UploadTrace(checked.Bucket, checked.Key)
+    const listener: UploadListener = {
       onFailure: (error) => this.destroy(error),
       onUpload: (upload) => emit('upload', upload),
       onProgress: (progress) => emit('progress', progress),
-    })
+    }
+    this.#upload = this.#trace.begin(() => new Upload(checked, listener))
     this.#target = this.#upload
     const { ChecksumAlgorithm } = checked.s3
     if (ChecksumAlgorithm !== undefined && checked.s3[`Checksum${ChecksumAlgorithm}`] === undefined)
@@ -153,6 +148,7 @@ export class S3Writable extends Writable {
 
   override _destroy(given: Error | null, callback: Callback): void {
     if (this.writableFinished) {
+      this.#trace.end({ UploadId: this.UploadId, result: this.#result })
       callback(given)
       return
     }
@@ -165,6 +161,7 @@ export class S3Writable extends Writable {
       this.#result ??= result
       if (error !== null) attachFacts(error, { cleanupError, UploadId: leftUploadId, stats: this.#target.stats })
       else this.#cleanupError = cleanupError
+      this.#trace.end({ UploadId: this.UploadId, error: error ?? reason })
       process.nextTick(callback, error ?? this.#emittable(cleanupError))
     })
   }

@@ -23,6 +23,8 @@ export interface Attempt {
   status?: number
   /** The server's name, by the `Server` header of the answer; undefined if there was none. */
   server?: string | undefined
+  /** Why there is no answer, without secrets. Only known if a diagnostics channel has a subscriber. */
+  error?: unknown
   /** Whether the full answer arrived, to its last byte. */
   answered: boolean
   /** The error code in the body of the answer, such as `NoSuchUpload`; undefined if the body holds no S3 error. */

@@ -39,6 +39,8 @@ export interface AttemptHooks {
    * the attempt; throws if no more attempts may begin.
    */
   onAttempt: (secrets: string[], protocol: string) => Attempt
+  /** Sends the attempt by `send`. `bytes` is the length of its body. */
+  trace: (attempt: Attempt, bytes: number, send: () => Promise<Result>) => Promise<Result>
   answer: ReadOptions
   /** Undefined for a command without a body. */
   body?: BodyHooks | undefined
@@ -96,8 +98,10 @@ const BAD_CERTIFICATE = [
 ]
 /** The message for a server that answers the beginning of a TLS handshake in plain text. */
 const NO_TLS = /^write EPROTO .*wrong version number/
-type Result = { response: HttpAnswer }
-type Middleware = (next: (args: Args) => Promise<Result>) => (args: Args) => Promise<Result>
+/** What the SDK's request handler resolves with. */
+export type Result = { response: HttpAnswer }
+type Next = (args: Args) => Promise<Result>
+type Middleware = (next: Next) => Next
 interface Command {
   middlewareStack: { add(middleware: Middleware, where: object): void }
 }
@@ -137,26 +141,31 @@ function prepareBody({ unsignedPayload, hasChecksum, onHashing, onUrl }: BodyHoo
 }
 
 /** Runs once for each attempt. */
-function recordAttempt({ onAttempt, answer, body }: AttemptHooks): Middleware {
+function recordAttempt({ onAttempt, trace, answer, body }: AttemptHooks): Middleware {
   return (next) => async (args) => {
-    const attempt = onAttempt(secretsIn(args.request.headers), args.request.protocol)
-    const request = body === undefined ? args.request : withSlicedBody(args.request, body)
-    let result: Result
-    try {
-      result = await next({ ...args, request })
-    } catch (error) {
-      attempt.wasNotSent =
-        hasNoConnection(error as NodeJS.ErrnoException) ||
-        (request.body as AttemptBody | undefined)?.isFullySent === false
-      throw error
-    }
-    try {
-      await readAnswer(result.response, attempt, answer)
-    } finally {
-      if (isSlowDown(attempt)) body?.onSlowDown?.()
-    }
-    return result
+    const { headers, protocol } = args.request
+    const attempt = onAttempt(secretsIn(headers), protocol)
+    return await trace(attempt, Number(headers['content-length'] ?? 0), () => send(next, args, attempt, answer, body))
   }
+}
+
+async function send(next: Next, args: Args, attempt: Attempt, answer: ReadOptions, body?: BodyHooks): Promise<Result> {
+  const request = body === undefined ? args.request : withSlicedBody(args.request, body)
+  let result: Result
+  try {
+    result = await next({ ...args, request })
+  } catch (error) {
+    attempt.wasNotSent =
+      hasNoConnection(error as NodeJS.ErrnoException) ||
+      (request.body as AttemptBody | undefined)?.isFullySent === false
+    throw error
+  }
+  try {
+    await readAnswer(result.response, attempt, answer)
+  } finally {
+    if (isSlowDown(attempt)) body?.onSlowDown?.()
+  }
+  return result
 }
 
 function hasNoConnection({ code = '', message }: NodeJS.ErrnoException): boolean {

@@ -1,11 +1,13 @@
+import { AsyncResource } from 'node:async_hooks'
 import { inspect } from 'node:util'
+import { RequestTrace } from '../diagnostics/request-trace.js'
 import { describeCause, type ServiceException } from '../errors/causes.js'
 import { redactValues, safeCause } from '../errors/redact.js'
 import { S3WritableError, type S3WritableErrorCode } from '../errors/s3-writable-error.js'
 import type { S3ClientLike } from '../options/types.js'
 import { MiB } from '../parts/sizes.js'
 import type { Attempt, ReadOptions } from './answer.js'
-import { addMiddleware, type BodyHooks } from './middleware.js'
+import { type AttemptHooks, addMiddleware, type BodyHooks } from './middleware.js'
 import { type LastActivity, StallWatch } from './stall-watch.js'
 
 /** What a request is about, for its error. */
@@ -85,6 +87,11 @@ export class Sender {
    * Empty before the first one.
    */
   readonly server = { protocol: '', name: '' }
+  /**
+   * The context in which the stream was made. All its requests are sent in it, whoever drives the source.
+   * https://nodejs.org/api/async_context.html
+   */
+  readonly #context = new AsyncResource('S3Writable')
   /** Secret values of the headers that were sent, which are removed from every error. */
   readonly #secrets = new Set<string>()
 
@@ -110,19 +117,20 @@ export class Sender {
    */
   async send<Output>(request: Request): Promise<Output> {
     const { operation, context } = request
-    const output = await this.#send<Output | null | undefined>(request, 0)
+    const trace = new RequestTrace({ operation, ...this.target, ...context })
+    const output = await this.#send<Output | null | undefined>(request, trace, 0)
     if (typeof output === 'object' && output !== null) return output
     const why = `the client returned ${inspect(output)} for ${operation}, instead of an object. A mock client needs an answer for every command`
     throw this.error('ERR_S3_REQUEST', why, { ...context, operation })
   }
 
   /** `stalledAttempts` is the number of attempts that stalled before. */
-  async #send<Output>(request: Request, stalledAttempts: number): Promise<Output> {
+  async #send<Output>(request: Request, trace: RequestTrace, stalledAttempts: number): Promise<Output> {
     const { operation, context, signal, isAborted, shouldSendAgain = async () => true } = request
     const stallTimeout = this.#stallTimeout(request)
     const watch = new StallWatch(stallTimeout, this.#lastActivity, signal)
     try {
-      return await watch.waitFor(this.#sendOnce(request, watch))
+      return await watch.waitFor(this.#sendOnce(request, trace, watch))
     } catch (thrown) {
       const cause = safeCause(thrown, this.#secrets)
       const name = context.PartNumber === undefined ? operation : `${operation} ${context.PartNumber}`
@@ -132,12 +140,13 @@ export class Sender {
         const why = `${name} failed. ${redactValues(describeCause(thrown), this.#secrets)}`
         throw this.error('ERR_S3_REQUEST', why, { ...context, operation, cause, attempts })
       }
+      trace.stalled(stallTimeout)
       const attempts = stalledAttempts + 1
       const isLast =
         signal.aborted ||
         isAborted?.() ||
         attempts >= (await maxAttempts(this.#destination.client).catch(() => DEFAULT_MAX_ATTEMPTS))
-      if (!isLast && (await shouldSendAgain())) return await this.#send(request, attempts)
+      if (!isLast && (await shouldSendAgain())) return await this.#send(request, trace, attempts)
       const times = attempts === 1 ? '' : ` in each of ${attempts} attempts`
       const why = `${name} stalled${times}: no progress for ${stallTimeout} ms`
       throw this.error('ERR_S3_STALLED', why, { ...context, operation, cause, attempts })
@@ -151,7 +160,7 @@ export class Sender {
   }
 
   /** Sends the request through the client once, which may be several attempts of the client's. */
-  async #sendOnce<Output>(request: Request, watch: StallWatch): Promise<Output> {
+  async #sendOnce<Output>(request: Request, trace: RequestTrace, watch: StallWatch): Promise<Output> {
     const { operation, createCommand, body, isAborted, attempts = [], completesUpload = false } = request
     const throwIfAborted = (): void => {
       if (isAborted?.()) throw new Error('the upload was aborted')
@@ -169,12 +178,20 @@ export class Sender {
     }
     const maxBytes = operation.startsWith('List') ? MAX_LISTING : MAX_ANSWER
     const answer: ReadOptions = { maxBytes, completesUpload, onBytes: () => watch.noteActivity() }
-    const hooks = { onAttempt, answer, body: await body?.(watch) }
+    const hooks: AttemptHooks = {
+      onAttempt,
+      trace: (attempt, bytes, send) => trace.attempt(attempt, bytes, this.#secrets, send),
+      answer,
+      body: await body?.(watch),
+    }
     const command = (await createCommand(() => watch.noteHashing())) as { input?: { Body?: unknown } }
     try {
       // Checked here too, because a mock client does not run the middleware that calls `onAttempt`.
       throwIfAborted()
-      const output = await this.#destination.client.send(addMiddleware(command, hooks), { abortSignal: watch.signal })
+      const { client } = this.#destination
+      const output = await this.#context.runInAsyncScope(() =>
+        client.send(addMiddleware(command, hooks), { abortSignal: watch.signal }),
+      )
       if (this.hasUnknownAttempts) this.sentAttempts++
       this.server.name = attempts.at(-1)?.server ?? ''
       return output

@@ -1,3 +1,4 @@
+import { type CleanUpMessage, cleanUpChannel, publish } from '../diagnostics/channels.js'
 import { describeCause } from '../errors/causes.js'
 import { S3WritableError } from '../errors/s3-writable-error.js'
 import type { Requests } from '../requests/requests.js'
@@ -26,10 +27,14 @@ export interface InProgress {
   leaveParts: boolean
   /** The first failure: what the stream fails with. */
   reason: Error
+  /** The parts that S3 has acknowledged so far. */
+  storedParts: () => { size: number }[]
 }
 
 /** How the clean-up ended. */
 export interface CleanupResult {
+  /** The upload that was removed. */
+  removedUploadId?: string | undefined
   /** The upload whose parts were left because the caller asked for it. */
   leftUploadId?: string | undefined
   /** Why something of the upload may be left. */
@@ -56,7 +61,19 @@ export async function cleanUp(requests: Requests, inProgress: InProgress): Promi
   const result = await waitAndRemove(requests, inProgress)
   // 6.
   inProgress.cancelAnswers()
+  publish(cleanUpChannel, () => ({ ...requests.target, ...messageOf(result, inProgress) }))
   return result
+}
+
+function messageOf(
+  { removedUploadId, leftUploadId, cleanupError, result }: CleanupResult,
+  { UploadId = removedUploadId ?? leftUploadId, storedParts }: InProgress,
+): Omit<CleanUpMessage, 'Bucket' | 'Key'> {
+  const outcomes = { failed: cleanupError, published: result, left: leftUploadId, removed: removedUploadId } as const
+  const [outcome = 'nothing'] = Object.entries(outcomes).find(([, fact]) => fact !== undefined) ?? []
+  const parts = storedParts()
+  const bytes = parts.reduce((sum, { size }) => sum + size, 0)
+  return { UploadId, outcome: outcome as CleanUpMessage['outcome'], parts: parts.length, bytes, cleanupError }
 }
 
 async function waitAndRemove(requests: Requests, inProgress: InProgress): Promise<CleanupResult> {
@@ -78,7 +95,7 @@ async function waitAndRemove(requests: Requests, inProgress: InProgress): Promis
     }
     // 5.
     if (UploadId !== undefined) await removeUpload(requests, UploadId, limit, mayArriveLate)
-    return {}
+    return { removedUploadId: UploadId }
   } catch (cause) {
     const why = `parts of ${UploadId === undefined ? 'an upload whose UploadId is not known' : `upload ${UploadId}`} may be left. ${describeCause(cause)}`
     return { cleanupError: requests.error('ERR_S3_REQUEST', why, { UploadId, cause }) }

@@ -25,6 +25,15 @@ export interface S3WritableUpload {
   UploadId: string
 }
 
+/** Adds a listener for an event of the stream: those of a Writable, `upload` and `progress`. */
+export interface AddListener<Self> {
+  (event: 'upload', listener: (upload: S3WritableUpload) => void): Self
+  (event: 'progress', listener: (progress: S3WritableProgress) => void): Self
+  (event: 'error', listener: (error: Error) => void): Self
+  // biome-ignore lint/suspicious/noExplicitAny: as in Node's own types; with `unknown`, no listener with typed arguments would fit
+  (event: string | symbol, listener: (...args: any[]) => void): Self
+}
+
 /** The shortest time between two events, in ms, except for the event of a part that was stored. */
 const INTERVAL = 100
 

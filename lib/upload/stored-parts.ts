@@ -3,6 +3,7 @@ import { checksumIn, checksumProblem } from '../checksums/compare.js'
 import { combineAll, crc32Base64, type SizeAndCrc } from '../checksums/crc32.js'
 import { hasOpaqueETag, md5OfETag } from '../checksums/etag.js'
 import { hashInTurns } from '../checksums/hash.js'
+import { publish, type SkipMessage, skipChannel } from '../diagnostics/channels.js'
 import type { DeclaredChecksums } from '../options/checksums.js'
 import type { Params } from '../options/types.js'
 import type { Part } from '../parts/cutter.js'
@@ -103,9 +104,13 @@ export class StoredParts {
   }
 
   /** Continues an earlier upload. To be called before the first `store`. */
-  resume({ parts, partsBeforePoint }: StoredUpload): void {
+  resume({ UploadId, parts, partsBeforePoint }: StoredUpload): void {
     this.#earlier = parts
-    for (let n = 1; n <= partsBeforePoint; n++) this.list.push(parts.get(n) as StoredPart)
+    for (let n = 1; n <= partsBeforePoint; n++) {
+      const part = parts.get(n) as StoredPart
+      this.list.push(part)
+      this.#publishSkip(UploadId, n, part.size)
+    }
     this.beforePoint = { ...combineAll(this.list), parts: partsBeforePoint }
     this.#progress.skip(this.beforePoint.size, partsBeforePoint)
   }
@@ -116,6 +121,7 @@ export class StoredParts {
     const earlier = this.#earlier.get(part.PartNumber)
     if (earlier !== undefined && (await holdsSameBytes(part, earlier))) {
       this.#progress.skip(earlier.size, 1)
+      this.#publishSkip(UploadId, part.PartNumber, earlier.size)
       this.list[index] = {
         ...earlier,
         crc: part.crc,
@@ -125,6 +131,10 @@ export class StoredParts {
     }
     this.list[index] = await this.#send(UploadId, part, hooks)
     return true
+  }
+
+  #publishSkip(UploadId: string, PartNumber: number, bytes: number): void {
+    publish<SkipMessage>(skipChannel, () => ({ ...this.#requests.target, UploadId, PartNumber, bytes }))
   }
 
   /** The checksum that Complete must list of an earlier part, and ListParts does not show: that of the same bytes. */

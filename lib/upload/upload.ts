@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import { combineAll, type SizeAndCrc } from '../checksums/crc32.js'
 import { ObjectDigest } from '../checksums/object-digest.js'
 import type { S3WritableError } from '../errors/s3-writable-error.js'
@@ -43,8 +44,8 @@ export class Upload implements WriteTarget {
   #waiting: { resolve: () => void; reject: (reason: Error) => void } | undefined
 
   constructor(options: CheckedOptions, listener: UploadListener) {
-    const { ContentLength, s3, resume } = options
-    this.#options = options
+    const { ContentLength, s3, resume, beforeComplete } = options
+    this.#options = { ...options, beforeComplete: beforeComplete && AsyncResource.bind(beforeComplete) }
     this.#listener = listener
     this.#requests = new Requests(options, this.#isAborted)
     this.#cutter = this.#newCutter(options.sizeOfPart)
@@ -133,7 +134,6 @@ export class Upload implements WriteTarget {
     if (before.at === 'done') return {}
     const { UploadId } = this
     this.#state = { at: 'aborting', UploadId, reason }
-    const { code } = reason as S3WritableError
     const cleanedUp = cleanUp(this.#requests, {
       UploadId,
       reason,
@@ -142,7 +142,8 @@ export class Upload implements WriteTarget {
       partsEnded: this.#cancelRequests(before.at, reason),
       cancelAnswers: () => this.#cancelAnswers.abort(reason),
       // An upload that could not be resumed this way may be resumed another way.
-      leaveParts: this.#options.leavePartsOnError || code === 'ERR_S3_RESUME',
+      leaveParts: this.#options.leavePartsOnError || (reason as S3WritableError).code === 'ERR_S3_RESUME',
+      storedParts: () => this.#sender?.parts.list.flat() ?? [],
     }).finally(() => this.#cutter.drop())
     this.#waiting?.reject(reason)
     return await cleanedUp

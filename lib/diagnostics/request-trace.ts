@@ -1,0 +1,62 @@
+import { safeCause } from '../errors/redact.js'
+import { publish, type RequestMessage, requestChannel, retryChannel, stallChannel } from './channels.js'
+
+/** What a request is about. */
+export type RequestFacts = Pick<RequestMessage, 'Bucket' | 'Key' | 'UploadId' | 'PartNumber' | 'operation'>
+
+/** One attempt, as far as the caller knows of it. */
+export interface TracedAttempt extends Pick<RequestMessage, 'status' | 'Code'> {
+  /** Why it has no answer. */
+  error?: unknown
+}
+
+/** Publishes what happens to one request: each attempt, that it is repeated, and that it stalls. */
+export class RequestTrace {
+  readonly #facts: RequestFacts
+  #attempts = 0
+  /** The attempt before the current one. */
+  #previous: TracedAttempt = {}
+
+  constructor(facts: RequestFacts) {
+    this.#facts = facts
+  }
+
+  /**
+   * Sends an attempt by `send`, and publishes it. `attempt` is the record that `send` fills in. Of an error only a copy
+   * without secrets is published.
+   */
+  async attempt<Output>(
+    attempt: TracedAttempt,
+    bytes: number,
+    secrets: Iterable<string>,
+    send: () => Promise<Output>,
+  ): Promise<Output> {
+    this.#attempts++
+    const { status, Code, error } = this.#previous
+    this.#previous = attempt
+    if (!requestChannel.hasSubscribers && !retryChannel.hasSubscribers) return await send()
+    const message: RequestMessage = { ...this.#facts, attempt: this.#attempts, bytes }
+    if (this.#attempts > 1) publish(retryChannel, () => ({ ...message, previous: { status, Code, error } }))
+    let output: { sent: Output } | undefined
+    let thrown: unknown
+    const trace = async (): Promise<void> => {
+      try {
+        output = { sent: await send() }
+      } catch (cause) {
+        thrown = cause
+        attempt.error = safeCause(cause, secrets)
+        throw attempt.error
+      } finally {
+        Object.assign(message, { status: attempt.status, Code: attempt.Code })
+      }
+    }
+    await requestChannel.tracePromise(trace, message).catch(() => {})
+    if (output === undefined) throw thrown
+    return output.sent
+  }
+
+  /** To be called when an attempt has stood still for `stallTimeout` ms. */
+  stalled(stallTimeout: number): void {
+    publish(stallChannel, () => ({ ...this.#facts, attempt: this.#attempts, stallTimeout }))
+  }
+}

@@ -1,0 +1,45 @@
+import t from 'tap'
+import { bytes, P } from '../support/bytes.js'
+import { cli } from '../support/cli.js'
+import { faultProxy } from '../support/fault-proxy.js'
+import { makeBucket, secretAccessKey } from '../support/store.js'
+
+t.test('NODE_DEBUG=s3-writable prints one line for each thing that happens', async (t) => {
+  const Bucket = await makeBucket(t)
+  let isFirst = true
+  const proxy = await faultProxy(t, {
+    fault: ({ operation }) => {
+      if (operation !== 'UploadPart' || !isFirst) return undefined
+      isFirst = false
+      return { do: 'answer', status: 503, body: '<Error><Code>SlowDown</Code></Error>' }
+    },
+  })
+  const Key = 'a key\u001b[31m'
+  const args = ['--part-size', '5MiB', '--concurrency', '1', `s3://${Bucket}/${Key}`]
+  const env = { NODE_DEBUG: 's3-writable' }
+  const { code, stderr } = await cli(args, { env, input: bytes(P + 1), at: proxy.url })
+  t.equal(code, 0)
+  const lines = stderr.split('\n').filter((line) => line.startsWith('S3-WRITABLE '))
+  const about = (what: string): RegExp => new RegExp(`^S3-WRITABLE \\d+: ${what}`)
+  for (const [index, what] of [
+    "request operation='CreateMultipartUpload' Bucket='.*' Key='a key\\\\x1B\\[31m' attempt=1 bytes=0 status=200 ms=\\d+$",
+    "request operation='UploadPart' .* PartNumber=1 attempt=1 bytes=5242880 status=503 Code='SlowDown' ms=\\d+$",
+    'retry .* PartNumber=1 attempt=2 .*previous=',
+    'request .* PartNumber=1 attempt=2 bytes=5242880 status=200 ms=\\d+$',
+    'request .* PartNumber=2 attempt=1 bytes=1 status=200',
+    "request operation='CompleteMultipartUpload' .*status=200",
+    "upload Bucket='.*' result=\\{.*size: 5242881.* UploadId='.*' ms=\\d+$",
+  ].entries()) {
+    t.match(lines[index], about(what))
+  }
+  t.equal(lines.length, 7)
+  t.equal(stderr.includes(secretAccessKey), false)
+  t.equal(stderr.includes('\u001b[31m'), false)
+})
+
+t.test('NODE_DEBUG=s3-writable prints why an upload failed, in one line', async (t) => {
+  const env = { NODE_DEBUG: 's3-writable' }
+  const { code, stderr } = await cli(['s3://a-bucket-that-is-not-there/k'], { env, input: 'x' })
+  t.equal(code, 1)
+  t.match(stderr, /^S3-WRITABLE \d+: upload .* error='S3WritableError: .*NoSuchBucket.*' ms=\d+$/m)
+})
