@@ -1,3 +1,7 @@
+/**
+ * The stream, the functions on unfinished uploads, and their types.
+ * @module s3-writable
+ */
 import './diagnostics/debug.js'
 
 export type {
@@ -9,7 +13,7 @@ export type {
   StallMessage,
   UploadMessage,
 } from './diagnostics/channels.js'
-export { S3WritableError, type S3WritableErrorCode } from './errors/s3-writable-error.js'
+export { S3WritableError, type S3WritableErrorCode, type S3WritableErrorDetails } from './errors/s3-writable-error.js'
 export type { S3WritableStats } from './errors/stats.js'
 export type {
   BeforeComplete,

@@ -15,6 +15,7 @@ import type { S3WritableResult } from './upload/result.js'
 import type { UploadListener, WriteTarget } from './upload/target.js'
 import { Upload } from './upload/upload.js'
 
+/** @inline */
 type Callback = (error?: Error | null) => void
 
 /**
@@ -22,8 +23,11 @@ type Callback = (error?: Error | null) => void
  * publishes nothing, and removes the parts that S3 has stored.
  */
 export class S3Writable extends Writable {
+  /** The same as `on`. */
   declare addListener: AddListener<this>
+  /** Adds a listener, as for any Node stream. Beside the events of a `Writable` there are `upload` and `progress`. */
   declare on: AddListener<this>
+  /** The same as `on`, for the next event only. */
   declare once: AddListener<this>
   readonly #trace: UploadTrace
   readonly #upload: Upload
@@ -82,8 +86,8 @@ export class S3Writable extends Writable {
   }
 
   /**
-   * Resolves with the result once the object exists; rejects with the error that the stream failed with. Calling it is
-   * optional, and it never causes an unhandled rejection.
+   * Resolves with the result once the object exists; rejects with the error that the stream failed with, which need not
+   * be an `S3WritableError`. Calling it is optional, and it never causes an unhandled rejection.
    */
   done(): Promise<S3WritableResult> {
     this.#done ??= this.#finished()
@@ -119,12 +123,17 @@ export class S3Writable extends Writable {
     else callbackWhenSettled(this.#resume(), callback)
   }
 
-  /** Node calls `_destroy` only after `_construct` has called back, so its requests are cancelled first. */
+  /**
+   * Aborts the upload: cancels its requests, removes the stored parts unless `leavePartsOnError` is set, and emits `close`
+   * within 30 s, or 60 s if Complete's answer was lost. If S3 had made the object by then, `result` is set.
+   */
   override destroy(...given: Parameters<Writable['destroy']>): this {
+    // Node calls `_destroy` only after `_construct` has called back, so its requests are cancelled first.
     this.#cancelSearch?.abort()
     return super.destroy(...given)
   }
 
+  /** @internal Called by Node. */
   override _write(chunk: Buffer | string, encoding: BufferEncoding, callback: Callback): void {
     let rest: Buffer
     try {
@@ -137,6 +146,7 @@ export class S3Writable extends Writable {
     else callbackWhenSettled(this.#takeRest(rest), callback)
   }
 
+  /** @internal Called by Node. */
   override _final(callback: Callback): void {
     callbackWhenSettled(
       this.#target.end().then((result) => {
@@ -146,6 +156,7 @@ export class S3Writable extends Writable {
     )
   }
 
+  /** @internal Called by Node. */
   override _destroy(given: Error | null, callback: Callback): void {
     if (this.writableFinished) {
       this.#trace.end({ UploadId: this.UploadId, result: this.#result })

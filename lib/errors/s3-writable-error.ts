@@ -25,11 +25,17 @@ export type S3WritableErrorCode =
 
 /** The object and, as far as it is known, the upload and the request that an error is about. */
 export interface S3WritableErrorDetails {
+  /** The bucket of the object. */
   Bucket: string
+  /** The key of the object. */
   Key: string
+  /** The multipart upload, once S3 has returned its id. */
   UploadId?: string | undefined
+  /** The part whose request failed, from 1 to 10,000. */
   PartNumber?: number | undefined
+  /** The S3 operation that failed, such as `UploadPart`. */
   operation?: string | undefined
+  /** What the client threw. It is copied without secrets. */
   cause?: unknown
   /** The total number of attempts, if it is larger than the number in `cause.$metadata.attempts`. */
   attempts?: number | undefined
@@ -47,6 +53,7 @@ export interface S3WritableErrorDetails {
  * }
  */
 export class S3WritableError extends Error {
+  /** The name of S3's exception, such as `NoSuchBucket`, if S3 answered with one; otherwise `S3WritableError`. */
   override name = 'S3WritableError'
   /** What went wrong. */
   readonly code: S3WritableErrorCode
@@ -72,6 +79,7 @@ export class S3WritableError extends Error {
   /** The SDK's metadata of the failed request: HTTP status, request id, number of attempts. */
   declare readonly $metadata?: S3ServiceException['$metadata']
 
+  /** The fields are taken from `details`, and `name` and `$metadata` from its `cause`. */
   constructor(code: S3WritableErrorCode, message: string, details: S3WritableErrorDetails) {
     // An error of this class holds no secrets, and callers may look for that very instance.
     const safe = details.cause instanceof S3WritableError ? details.cause : safeCause(details.cause)

@@ -23,10 +23,7 @@ export interface BeforeComplete {
   UploadId: string | undefined
 }
 
-/**
- * How much of an unfinished upload is stored, from the first byte on without a gap; the result of `resumePoint`. It is
- * plain data, so it can be kept as JSON.
- */
+/** How much of an unfinished upload is stored without a gap: plain data that `resumePoint` returns. JSON can keep it. */
 export interface ResumePoint {
   /** The id of the upload. */
   UploadId: string
@@ -42,7 +39,16 @@ export interface ResumePoint {
  * The unfinished upload to resume: the only one of the key (`true`), the same if there is one (`'auto'`), the one with this
  * `UploadId`, or one whose first bytes are not written again (a `ResumePoint`).
  */
-export type Resume = true | 'auto' | { UploadId: string; offset?: undefined } | ResumePoint
+export type Resume =
+  | true
+  | 'auto'
+  | {
+      /** The id of the upload to resume. */
+      UploadId: string
+      /** Only a `ResumePoint` has it. */
+      offset?: undefined
+    }
+  | ResumePoint
 
 /**
  * How many parts are sent at the same time: a number, or the bounds between which the stream finds the number that the
@@ -73,9 +79,7 @@ export type Concurrency =
  */
 export interface S3WritableOptions
   extends Omit<PutObjectCommandInput & CreateMultipartUploadCommandInput, 'Bucket' | 'Key' | 'Body' | 'ContentLength'> {
-  /**
-   * The S3 client to send with: its credentials, region, retries and middleware are used. The stream never destroys it.
-   */
+  /** The S3 client to send with, by its credentials, region, retries and middleware. The stream never destroys it. */
   client: S3ClientLike
   /** The bucket of the object: a name, or the ARN of an access point. */
   Bucket: string
@@ -138,8 +142,7 @@ export interface S3WritableOptions
    * How long a request may make no progress, in ms: the socket takes none of its bytes, and no byte of an answer
    * arrives. The request is then cancelled and sent again, up to the client's `maxAttempts`. After that, the stream
    * fails with `ERR_S3_STALLED`. A slow request that makes progress is never cancelled. The timeout must be longer than
-   * the operating system needs to send the bytes in its socket buffers (some MiB). An integer from 0 (no timeout) to
-   * 2,147,483,647.
+   * the system needs to send the bytes in its socket buffers (some MiB). An integer from 0 (none) to 2,147,483,647.
    * https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
    * @default 120,000; 300,000 for CompleteMultipartUpload, which may take S3 minutes
    */

@@ -7,15 +7,25 @@ import { type FromThread, type MessageBody, type RequestHead, type ToThread, toE
 /** The SDK's `HttpRequest`. */
 export type Request = RequestHead & { body?: unknown }
 
-/** The SDK's `HttpResponse`. */
+/**
+ * The SDK's `HttpResponse`.
+ * @inline
+ */
 export interface Response {
+  /** The HTTP status. */
   statusCode: number
+  /** The text after the status, if the server sent one. */
   reason?: string | undefined
+  /** The headers, with names in lower case. */
   headers: Record<string, string>
+  /** The body, to be read by the SDK. */
   body: Readable
 }
 
-/** An `AbortSignal`, or the SDK's own signal of old, which has no events. */
+/**
+ * An `AbortSignal`, or the SDK's own signal of old, which has no events.
+ * @inline
+ */
 export interface Signal {
   readonly aborted: boolean
   readonly reason?: unknown
@@ -24,10 +34,14 @@ export interface Signal {
   removeEventListener?(type: 'abort', listener: () => void): void
 }
 
-/** The SDK's options of one request. */
+/**
+ * The SDK's options of one request.
+ * @inline
+ */
 export interface HandleOptions {
+  /** Cancels the request. */
   abortSignal?: Signal | undefined
-  /** In ms. */
+  /** How long the request and the head of its answer may take, in ms; instead of the handler's own `requestTimeout`. */
   requestTimeout?: number | undefined
 }
 

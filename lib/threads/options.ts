@@ -10,7 +10,7 @@ import { describeType, invalidOption } from '../errors/invalid-option.js'
 export interface ThreadedHandlerOptions {
   /**
    * How many worker threads send the requests. Each one has its own connections. A thread starts with the first request
-   * that it gets, and ends after a minute without one.
+   * that it gets, and ends after a minute without one. An integer from 1 to 64.
    * @default 1
    */
   threads?: number | undefined
@@ -20,26 +20,54 @@ export interface ThreadedHandlerOptions {
    * @default the file beside this module
    */
   worker?: URL | undefined
-  /** In ms: how long it may take to connect. @default no limit */
+  /**
+   * How long it may take to connect, in ms. An integer from 0 to 2,147,483,647, as for the other timeouts.
+   * @default no limit
+   */
   connectionTimeout?: number | undefined
-  /** In ms: how long a request and the head of its answer may take. Beyond it there is a warning. @default no limit */
+  /**
+   * How long a request and the head of its answer may take, in ms. Beyond it there is a warning.
+   * @default no limit
+   */
   requestTimeout?: number | undefined
-  /** Whether a request that takes longer than `requestTimeout` fails with a TimeoutError. @default false */
+  /**
+   * Whether a request that takes longer than `requestTimeout` fails with a TimeoutError.
+   * @default false
+   */
   throwOnRequestTimeout?: boolean | undefined
-  /** In ms: how long a connection may stand still during a request. @default no limit */
+  /**
+   * How long a connection may stand still during a request, in ms.
+   * @default no limit
+   */
   socketTimeout?: number | undefined
-  /** In ms: after how long there is a warning that all connections are in use. @default 3000 */
+  /**
+   * After how long there is a warning that all connections are in use, in ms.
+   * @default 3000
+   */
   socketAcquisitionWarningTimeout?: number | undefined
-  /** For `http:`. `maxSockets` is for all threads together, and 50 by default. `keepAlive` is true by default. */
+  /**
+   * The agent for `http:`. Its `maxSockets` is for all threads together: `Infinity`, or an integer that is at least
+   * `threads`.
+   * @default `{ keepAlive: true, maxSockets: 50 }`
+   */
   httpAgent?: HttpAgentOptions | undefined
   /**
-   * For `https:`, as `httpAgent`; and how certificates are verified: `ca`, `cert`, `key`, `servername`,
+   * The agent for `https:`, as `httpAgent`; and how certificates are verified: `ca`, `cert`, `key`, `servername`,
    * `rejectUnauthorized` and whatever else can be cloned.
    * https://nodejs.org/api/tls.html#tlsconnectoptions-callback
+   * @default `{ keepAlive: true, maxSockets: 50 }`
    */
   httpsAgent?: HttpsAgentOptions | undefined
-  /** Gets the warnings. @default console */
-  logger?: { warn?: (...texts: unknown[]) => void } | undefined
+  /**
+   * Gets the warnings.
+   * @default console
+   */
+  logger?:
+    | {
+        /** Called with the text of a warning. Without it, warnings are dropped. */
+        warn?: (...texts: unknown[]) => void
+      }
+    | undefined
 }
 
 const TIMES = ['connectionTimeout', 'requestTimeout', 'socketTimeout', 'socketAcquisitionWarningTimeout'] as const

@@ -18,7 +18,11 @@ import { programBeside, Thread } from './thread.js'
  */
 export class ThreadedHandler {
   /** As of the SDK's own request handlers. */
-  readonly metadata = { handlerProtocol: 'http/1.1' }
+  readonly metadata = {
+    /** The protocol of the connections. */
+    handlerProtocol: 'http/1.1',
+  }
+  /** @internal The memory in which a stream of this module fills its parts. */
   readonly [SHARED_MEMORY] = new SharedMemory((bytes) => {
     for (const thread of this.#threads) thread?.forget(bytes)
   })
@@ -34,8 +38,17 @@ export class ThreadedHandler {
     this.#threads = Array.from({ length: options.threads ?? 1 })
   }
 
-  /** Sends a request. To be called by the SDK. */
-  async handle(request: object, options: HandleOptions = {}): Promise<{ response: Response }> {
+  /**
+   * Sends a request. To be called by the SDK.
+   * @throws AbortError if `abortSignal` is or becomes aborted; the errors of the SDK's own request handler.
+   */
+  async handle(
+    request: object,
+    options: HandleOptions = {},
+  ): Promise<{
+    /** The head of the answer, and its body as a stream. */
+    response: Response
+  }> {
     const { abortSignal } = options
     if (abortSignal?.aborted === true) throw abortError(abortSignal)
     return await this.#leastLoaded().send(request as Request, options)

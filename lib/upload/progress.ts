@@ -25,7 +25,10 @@ export interface S3WritableUpload {
   UploadId: string
 }
 
-/** Adds a listener for an event of the stream: those of a Writable, `upload` and `progress`. */
+/**
+ * The events of a Writable, and `upload` and `progress`.
+ * @inline
+ */
 export interface AddListener<Self> {
   (event: 'upload', listener: (upload: S3WritableUpload) => void): Self
   (event: 'progress', listener: (progress: S3WritableProgress) => void): Self

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 const ROOT = join(import.meta.dirname, '../..')
 /** Folders whose files are installed or made. Those that begin with a dot are left out too. */
-const NOT_OURS = ['node_modules', 'dist']
+const NOT_OURS = ['node_modules', 'dist', 'docs']
 /** A fenced block, with the indentation of its fences, its language and its code. */
 const BLOCK = /^( *)```(.*)\n([\s\S]*?)^\1```$/gm
 
