@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { bytes, sha256 } from '../support/bytes.js'
-import { pages } from '../support/pages.js'
+import { Installed } from '../support/installed.js'
+import { page, pages } from '../support/pages.js'
 import { plainEnv } from '../support/run-program.js'
 import { endpoint, makeBucket, region, stored } from '../support/store.js'
 
@@ -40,6 +41,23 @@ const [{ filename, files }] = JSON.parse(pack) as [Packed]
 const tarball = join(folder, filename)
 const paths = files.map((file) => file.path)
 
+const { devDependencies: sdk, dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+  devDependencies: Record<string, string>
+  dependencies: Record<string, string>
+}
+const SDK = '@aws-sdk/client-s3'
+const UPLOAD = '@aws-sdk/lib-storage'
+/** What a user of the package has. */
+const app = await folderWith(tarball)
+
+/** A new folder into which this and the SDK are installed. */
+async function folderWith(what: string): Promise<string> {
+  const folder = emptyFolder(t)
+  const install = ['install', '--omit=dev', '--prefer-offline', '--no-audit', '--no-fund']
+  await run(folder, 'npm', ...install, what, `${SDK}@${sdk[SDK]}`)
+  return folder
+}
+
 t.test(
   'the package holds code, types, source maps, sources, the man page, every other page, and no tests',
   async (t) => {
@@ -62,10 +80,6 @@ t.test('publint and attw find no problem in the package', async (t) => {
 })
 
 t.test('the installed package works with import and with require(), and has types', async (t) => {
-  const app = emptyFolder(t)
-  const sdk = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).devDependencies['@aws-sdk/client-s3']
-  const install = ['install', '--prefer-offline', '--no-audit', '--no-fund']
-  await run(app, 'npm', ...install, tarball, `@aws-sdk/client-s3@${sdk}`)
   const body = `
     const [Bucket, Key, endpoint, region] = process.argv.slice(2)
     const client = new S3Client({ endpoint, region, forcePathStyle: true })
@@ -104,3 +118,48 @@ t.test('the installed package works with import and with require(), and has type
     await t.resolves(run(app, process.execPath, ...tsc, 'typed.mts'), `types with --module ${module}`)
   }
 })
+
+/** The dependencies that the files of these paths load. */
+function dependenciesOf(accepts: (path: string) => boolean): string[] {
+  const code = paths.filter((path) => /^dist\/.*\.js$/.test(path) && accepts(path))
+  const named = code.flatMap((path) => [...readFileSync(join(ROOT, path), 'utf8').matchAll(/\bfrom '([^.'][^']*)'/g)])
+  return Object.keys(dependencies).filter((name) => named.some(([, loaded]) => loaded === name))
+}
+
+t.test('what is installed is what the page says, and the command needs less than 512 KiB of it', async (t) => {
+  const isOfCommand = (path: string): boolean => path.startsWith('dist/cli/')
+  const [command, library] = [dependenciesOf(isOfCommand), dependenciesOf((path) => !isOfCommand(path))]
+  t.same(new Set([...library, ...command]), new Set(Object.keys(dependencies)), 'every dependency is loaded')
+
+  const [own, other] = [new Installed(app), new Installed(await folderWith(`${UPLOAD}@${sdk[UPLOAD]}`))]
+  const client = own.needs([SDK])
+  const addedBy = (...names: string[]): Set<string> => without(own.needs(names), client)
+  const onlyCommand = without(addedBy(...command), addedBy(...library))
+  const rows: [name: string, from: Installed, packages: Set<string>][] = [
+    [`\`${SDK}\``, own, client],
+    ['this package adds', own, addedBy('s3-writable')],
+    ['– itself', own, new Set(['node_modules/s3-writable'])],
+    ['– for the stream', own, addedBy(...library)],
+    ['– the optional native CRC-32', own, addedBy('@node-rs/crc32')],
+    ['– for the command alone', own, onlyCommand],
+    [`\`${UPLOAD}\` adds`, other, without(other.needs([UPLOAD]), other.needs([SDK]))],
+  ]
+  const text = page('lib/README.md')
+  for (const [name, from, packages] of rows) {
+    const kB = Math.round(from.bytes(packages) / 1000)
+    t.comment(`| ${name} | ${packages.size} | ${kB.toLocaleString('en')} |`)
+    const [, written = ''] =
+      text
+        .split('\n')
+        .find((line) => line.startsWith(`| ${name} |`))
+        ?.match(/([\d,]+) \|$/) ?? []
+    // Dependencies have new versions, and the native package is another one on each system.
+    const difference = kB / Number(written.replaceAll(',', ''))
+    t.ok(difference > 0.5 && difference < 1.5, `${name}: ${kB} kB, and ${written} on the page`)
+  }
+  t.ok(own.bytes(onlyCommand) < 512 * 1024)
+})
+
+function without(some: Set<string>, others: Set<string>): Set<string> {
+  return new Set([...some].filter((one) => !others.has(one)))
+}
