@@ -1,13 +1,13 @@
 import { execFile } from 'node:child_process'
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { s3Writable } from '../../lib/index.js'
 import { checkOptions } from '../../lib/options/check.js'
 import { planPartSizes, raisePartSize } from '../../lib/parts/sizes.js'
 import { bytes, MiB, P } from '../support/bytes.js'
-import { anchors, blocks, page, pages, program, prose, README } from '../support/pages.js'
+import { blocks, brokenLinks, missingNames, page, pages, program, prose, README } from '../support/pages.js'
 import { runProgram, s3Env } from '../support/run-program.js'
 import { endpoint, head, makeBucket, s3Client } from '../support/store.js'
 import { unfinishedUpload } from '../support/unfinished-upload.js'
@@ -123,15 +123,7 @@ t.test('there is a page on the code, the command, resuming, stores, moving, figu
 })
 
 t.test('every relative link of every page leads to a file, and to a heading where it names one', (t) => {
-  for (const { path, text } of pages) {
-    const targets = [...prose(text).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target as string)
-    for (const target of targets.filter((target) => !target.includes('://'))) {
-      const [file, anchor] = target.split('#') as [string, string?]
-      const to = file === '' ? path : join(dirname(path), file)
-      t.ok(existsSync(join(ROOT, to)), `${path}: ${target}`)
-      if (anchor !== undefined) t.ok(anchors(page(to)).includes(anchor), `${path}: ${target} is a heading`)
-    }
-  }
+  for (const page of pages) t.same(brokenLinks(page), [], page.path)
   t.end()
 })
 
@@ -171,11 +163,7 @@ t.test('the table of memory is what the parts take', (t) => {
 })
 
 t.test('every script, and every test file, that a page names is one', (t) => {
-  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: object }
-  const all = pages.map(({ text }) => text).join('\n')
-  const named = [...all.matchAll(/npm run ([\w-]+)/g)].map(([, name]) => name as string)
-  for (const name of new Set(named)) t.ok(name in scripts, name)
-  for (const [file] of all.matchAll(/\btest\/[\w./-]+\.ts\b/g)) t.ok(existsSync(join(ROOT, file)), file)
+  for (const { path, text } of pages) t.same(missingNames(text), [], path)
   t.end()
 })
 

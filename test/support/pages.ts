@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 
 const ROOT = join(import.meta.dirname, '../..')
 /** Folders whose files are installed or made. Those that begin with a dot are left out too. */
@@ -62,6 +62,25 @@ export function anchors(text: string): string[] {
       .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
       .replaceAll(' ', '-'),
   )
+}
+
+/** The relative links of a page that lead to no file, or to no heading where they name one. */
+export function brokenLinks({ path, text }: Page): string[] {
+  const targets = [...prose(text).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target as string)
+  return targets.filter((target) => {
+    if (target.includes('://')) return false
+    const [file, anchor] = target.split('#') as [string, string?]
+    const to = file === '' ? path : join(dirname(path), file)
+    return !existsSync(join(ROOT, to)) || (anchor !== undefined && !anchors(page(to)).includes(anchor))
+  })
+}
+
+/** The scripts of package.json, and the test files, that a text names and that do not exist. */
+export function missingNames(text: string): string[] {
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: object }
+  const named = [...text.matchAll(/npm run ([\w-]+)/g)].map(([, name]) => name as string)
+  const files = [...text.matchAll(/\btest\/[\w./-]+\.ts\b/g)].map(([file]) => file)
+  return [...named.filter((name) => !(name in scripts)), ...files.filter((file) => !existsSync(join(ROOT, file)))]
 }
 
 /** What a reader has from the text above a block; a block that declares it does not get it. */
