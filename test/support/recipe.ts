@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import type { Test } from 'tap'
+import { faultProxy } from './fault-proxy.js'
+import { denied } from './faults.js'
 import { s3Env } from './run-program.js'
 
 const RECIPES = join(import.meta.dirname, '../recipes')
@@ -26,6 +28,17 @@ export async function runRecipe(
   const outputs = [child.stdout, child.stderr].map((output) => text(output as Readable))
   const [[code], stdout = '', stderr = ''] = await Promise.all([once(child, 'exit'), ...outputs])
   return { code, stdout, stderr }
+}
+
+/** How a recipe ends whose bucket does not exist. */
+export const NO_BUCKET = { code: 1, stderr: /NoSuchBucket.*code: 'ERR_S3_REQUEST'/s }
+/** How a recipe ends in the environment that `partsDenied` returns. */
+export const PART_DENIED = { code: 1, stderr: /UploadPart \d failed\. AccessDenied.*code: 'ERR_S3_REQUEST'/s }
+
+/** The environment of a recipe that may do everything but UploadPart. */
+export async function partsDenied(t: Pick<Test, 'teardown'>): Promise<NodeJS.ProcessEnv> {
+  const proxy = await faultProxy(t, { fault: ({ operation }) => (operation === 'UploadPart' ? denied : undefined) })
+  return { AWS_ENDPOINT_URL: proxy.url }
 }
 
 /** Starts a recipe that serves HTTP, and ends it with the test. Resolves with its URL. */
