@@ -10,7 +10,8 @@ import { createClient } from 'redis'
 import t from 'tap'
 import { nothingIsLeft } from '../support/assertions.js'
 import { bytes, MiB, sha256 } from '../support/bytes.js'
-import { hasPrograms, runRecipe, startRecipe } from '../support/recipe.js'
+import { startPostgres } from '../support/postgres.js'
+import { hasPrograms, PART_DENIED, partsDenied, runRecipe, startRecipe } from '../support/recipe.js'
 import { freePort } from '../support/server-process.js'
 import { head, makeBucket, read, stored, unfinishedUploads } from '../support/store.js'
 
@@ -111,6 +112,27 @@ t.test(
     await nothingIsLeft(t, Bucket, 'no')
   },
 )
+
+t.test('postgres: the result of a query becomes a CSV, and there is none if the query or a part fails', async (t) => {
+  const url = await startPostgres(t)
+  if (url === undefined) return
+  const Bucket = await makeBucket(t)
+  // The 10,000th of the rows has `last`.
+  const query = (last: string): string =>
+    `SELECT i, repeat('x', 1000) AS x, CASE i WHEN 10000 THEN ${last} END AS last FROM generate_series(1, 10000) i`
+  t.match(await runRecipe('postgres', [url, query('7'), Bucket, 'k']), { code: 0, stderr: '' })
+  t.equal((await head(Bucket, 'k'))?.ContentType, 'text/csv')
+  const rows = Array.from({ length: 10_000 }, (_, i) => `${i + 1},${'x'.repeat(1000)},${i === 9999 ? 7 : ''}\n`)
+  t.ok((await read(Bucket, 'k')).equals(Buffer.from(`i,x,last\n${rows.join('')}`)), 'it has all rows')
+
+  const failures = { '1 / (10000 - i)': /division by zero/, 'pg_terminate_backend(pg_backend_pid())': /terminating/ }
+  for (const [last, stderr] of Object.entries(failures)) {
+    t.match(await runRecipe('postgres', [url, query(last), Bucket, 'no']), { code: 1, stderr })
+    await nothingIsLeft(t, Bucket, 'no')
+  }
+  t.match(await runRecipe('postgres', [url, query('7'), Bucket, 'no'], '', await partsDenied(t)), PART_DENIED)
+  await nothingIsLeft(t, Bucket, 'no')
+})
 
 t.test('a client for the region cn-northwest-1 uses the endpoint of that region', async (t) => {
   const client = new S3Client({ region: 'cn-northwest-1' })
