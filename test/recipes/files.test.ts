@@ -1,5 +1,8 @@
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { PutObjectCommand } from '@aws-sdk/client-s3'
 import excel from 'exceljs'
 import sharp from 'sharp'
@@ -7,7 +10,7 @@ import t from 'tap'
 import { nothingIsLeft } from '../support/assertions.js'
 import { bytes, MiB } from '../support/bytes.js'
 import { faultProxy } from '../support/fault-proxy.js'
-import { NO_BUCKET, PART_DENIED, partsDenied, runRecipe } from '../support/recipe.js'
+import { NO_BUCKET, PART_DENIED, partsDenied, runRecipe, startRecipe } from '../support/recipe.js'
 import { head, makeBucket, read, s3Client } from '../support/store.js'
 import { unzip } from '../support/unzip.js'
 
@@ -74,7 +77,11 @@ t.test('excel: rows become a workbook, and there is none if a row or a part fail
   await nothingIsLeft(t, Bucket, 'no')
   t.match(await runRecipe('excel', [Bucket, 'no'], toLines(large), await partsDenied(t)), PART_DENIED)
   await nothingIsLeft(t, Bucket, 'no')
-  t.match(await runRecipe('excel', ['no-such-bucket-here', 'no'], toLines(rows)), NO_BUCKET)
+  // It does not wait for the next row, or for commit(), which would never settle.
+  const waiting = startRecipe('excel', ['no-such-bucket-here', 'no'])
+  waiting.stdin?.on('error', () => {}).write(toLines(large))
+  const [[code], stderr] = await Promise.all([once(waiting, 'exit'), text(waiting.stderr as Readable)])
+  t.match({ code, stderr }, NO_BUCKET)
 })
 
 t.test('pdf: images become a PDF, and there is none if an image or a part fails', async (t) => {
