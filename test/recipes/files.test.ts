@@ -48,7 +48,6 @@ t.test('zip: many objects become one archive, and there is none if one of them o
   })
   const broken = await runRecipe('zip', [Bucket, 'in/', 'no.zip'], '', { AWS_ENDPOINT_URL: proxy.url })
   t.match(broken, { code: 1, stderr: /aborted/ })
-  await nothingIsLeft(t, Bucket, 'no.zip')
   t.match(await runRecipe('zip', [Bucket, 'in/', 'no.zip'], '', await partsDenied(t)), PART_DENIED)
   await nothingIsLeft(t, Bucket, 'no.zip')
 })
@@ -74,7 +73,6 @@ t.test('excel: rows become a workbook, and there is none if a row or a part fail
   ])
 
   t.match(await runRecipe('excel', [Bucket, 'no'], `${toLines(large)}no JSON`), notJson)
-  await nothingIsLeft(t, Bucket, 'no')
   t.match(await runRecipe('excel', [Bucket, 'no'], toLines(large), await partsDenied(t)), PART_DENIED)
   await nothingIsLeft(t, Bucket, 'no')
   // It does not wait for the next row, or for commit(), which would never settle.
@@ -102,7 +100,6 @@ t.test('pdf: images become a PDF, and there is none if an image or a part fails'
   )
 
   t.match(await runRecipe('pdf', [Bucket, 'no', ...files, join(folder, 'none')]), { code: 1, stderr: /ENOENT/ })
-  await nothingIsLeft(t, Bucket, 'no')
   t.match(await runRecipe('pdf', [Bucket, 'no', ...files], '', await partsDenied(t)), PART_DENIED)
   await nothingIsLeft(t, Bucket, 'no')
 })
@@ -118,7 +115,6 @@ t.test('csv: objects become lines of CSV, and there is no object if one of them 
   t.equal(`${await read(Bucket, 'k')}`, 'name,born\n"Ada, ""the first""",1815\nGrace,1906\n')
 
   t.match(await runRecipe('csv', [Bucket, 'no'], `${toLines(large)}no JSON`), notJson)
-  await nothingIsLeft(t, Bucket, 'no')
   t.match(await runRecipe('csv', [Bucket, 'no'], toLines(large), await partsDenied(t)), PART_DENIED)
   await nothingIsLeft(t, Bucket, 'no')
 })
