@@ -25,7 +25,8 @@ export async function startPostgres(t: Test): Promise<string | undefined> {
   if (isRoot) chownSync(folder, NOBODY.uid, NOBODY.gid)
   const options = { cwd: folder, ...(isRoot ? NOBODY : {}) }
   const data = join(folder, 'data')
-  execFileSync(program('initdb'), ['-D', data, '-U', 'test', '--auth=trust', '--no-sync'], options)
+  const settingsOfCluster = ['--auth=trust', '--no-locale', '--encoding=UTF8', '--no-sync']
+  execFileSync(program('initdb'), ['-D', data, '-U', 'test', ...settingsOfCluster], options)
   const port = await freePort()
   const settings = [`port=${port}`, 'listen_addresses=127.0.0.1', `unix_socket_directories=${folder}`, 'fsync=off']
   const server = spawn(program('postgres'), ['-D', data, ...settings.flatMap((setting) => ['-c', setting])], options)
