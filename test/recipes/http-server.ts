@@ -3,7 +3,7 @@
  * disconnects before the end, or sends too much, there is no object. Usage: http-server BUCKET. Prints the port that
  * the server listens on.
  */
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import { S3Client } from '@aws-sdk/client-s3'
@@ -13,17 +13,6 @@ const MAX_SIZE = 20 * 1024 * 1024
 const [Bucket = ''] = process.argv.slice(2)
 const client = new S3Client()
 
-class TooLarge extends Error {}
-
-async function* limitSize(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let size = 0
-  for await (const chunk of source) {
-    size += chunk.length
-    if (size > MAX_SIZE) throw new TooLarge(`More than ${MAX_SIZE} bytes`)
-    yield chunk
-  }
-}
-
 const server = createServer(async (request, response) => {
   if (request.method !== 'PUT') {
     response.writeHead(405, { allow: 'PUT', connection: 'close' }).end()
@@ -31,16 +20,31 @@ const server = createServer(async (request, response) => {
   }
   try {
     const Key = decodeURIComponent(request.url ?? '').slice(1)
-    const upload = s3Writable({ client, Bucket, Key, ContentType: request.headers['content-type'] })
-    await pipeline(request, limitSize, upload)
+    const ContentType = request.headers['content-type']
+    const upload = s3Writable({ client, Bucket, Key, ContentType, maxSize: MAX_SIZE })
+    await pipeline(bodyOf(request), upload)
     const { ETag } = await upload.done()
     response.writeHead(201, { etag: ETag }).end()
   } catch (error) {
     const { message, code } = error as NodeJS.ErrnoException
     // The path is not a valid key. No request was sent to S3.
     const isInvalidKey = error instanceof URIError || code === 'ERR_INVALID_ARG_VALUE'
-    const status = error instanceof TooLarge ? 413 : isInvalidKey ? 400 : 502
-    response.writeHead(status, { connection: 'close' }).end(message)
+    const status = code === 'ERR_S3_LENGTH' ? 413 : isInvalidKey ? 400 : 502
+    if (status === 502) console.error(error)
+    response.writeHead(status).end(message)
   }
 })
+
+/**
+ * The body of a request. pipeline would destroy a request that it does not read to its end, and with it the connection,
+ * before the answer is sent. This reads and drops the rest, since many clients read no answer before they have sent all.
+ */
+async function* bodyOf(request: IncomingMessage): AsyncGenerator<Buffer> {
+  try {
+    yield* request.iterator({ destroyOnReturn: false })
+  } finally {
+    request.resume()
+  }
+}
+
 server.listen(0, '127.0.0.1', () => console.log((server.address() as AddressInfo).port))

@@ -1,53 +1,22 @@
 import { createDecipheriv } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
-import { createServer, request } from 'node:http'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { PutObjectCommand } from '@aws-sdk/client-s3'
 import t from 'tap'
 import { extract } from 'tar-stream'
 import { nothingIsLeft } from '../support/assertions.js'
 import { bytes, MiB, sha256 } from '../support/bytes.js'
 import { faultProxy } from '../support/fault-proxy.js'
-import { runRecipe, serveRecipe, startRecipe } from '../support/recipe.js'
-import { head, makeBucket, minio, read, s3Client, stored, unfinishedUploads } from '../support/store.js'
+import { runRecipe, startRecipe } from '../support/recipe.js'
+import { head, makeBucket, minio, read, s3Client, stored } from '../support/store.js'
 
 const data = bytes(12 * MiB)
 const complete = { sha256: sha256(data), size: data.length }
-
-t.test('http-server: a request is answered once its body is an object', async (t) => {
-  const Bucket = await makeBucket(t)
-  const url = await serveRecipe(t, 'http-server', [Bucket])
-  const headers = { 'content-type': 'video/webm' }
-  const answer = await fetch(`${url}/talks/one.webm`, { method: 'PUT', headers, body: data })
-  t.equal(answer.status, 201)
-  const object = await head(Bucket, 'talks/one.webm')
-  t.match(object, { ContentType: 'video/webm', ContentLength: data.length })
-  t.equal(answer.headers.get('etag'), object?.ETag)
-  t.same(await stored(Bucket, 'talks/one.webm'), complete)
-
-  for (const [method, path, status] of [
-    ['GET', 'favicon.ico', 405],
-    ['PUT', '', 400],
-    ['PUT', '%', 400],
-  ] as const) {
-    t.equal((await fetch(`${url}/${path}`, { method, body: method === 'PUT' ? 'x' : null })).status, status, path)
-  }
-  const large = await fetch(`${url}/large`, { method: 'PUT', body: bytes(21 * MiB) }).catch(() => undefined)
-  t.ok(large === undefined || large.status === 413)
-  await nothingIsLeft(t, Bucket, 'large')
-
-  const disconnecting = request(`${url}/disconnected`, { method: 'PUT', headers: { 'content-length': data.length } })
-  disconnecting.on('error', () => {})
-  disconnecting.write(data.subarray(0, 9 * MiB), () => disconnecting.destroy())
-  await new Promise((resolve) => disconnecting.on('close', resolve))
-  while ((await unfinishedUploads(Bucket, 'disconnected')).length > 0) await sleep(50)
-  await nothingIsLeft(t, Bucket, 'disconnected')
-})
 
 t.test('fetch: a complete response of a URL becomes an object, and an incomplete one does not', async (t) => {
   const Bucket = await makeBucket(t)
@@ -64,33 +33,6 @@ t.test('fetch: a complete response of a URL becomes an object, and an incomplete
   t.equal((await head(Bucket, 'k'))?.ContentType, 'video/webm')
   t.match(await runRecipe('fetch', [`${url}/cut`, Bucket, 'cut']), { code: 1, stderr: /terminated|other side closed/ })
   await nothingIsLeft(t, Bucket, 'cut')
-})
-
-t.test('form: each file of a form becomes an object, and a file that is too large does not', async (t) => {
-  const Bucket = await makeBucket(t)
-  const url = await serveRecipe(t, 'form', [Bucket])
-  const post = async (files: Record<string, Uint8Array>): Promise<Response> => {
-    const body = new FormData()
-    for (const [name, bytes] of Object.entries(files)) body.append(name, new Blob([bytes], { type: 'image/png' }), name)
-    return await fetch(url, { method: 'POST', body })
-  }
-  const answer = await post({ one: data, two: bytes(7) })
-  t.equal(answer.status, 201)
-  t.equal(await answer.text(), `one ${data.length}\ntwo 7`)
-  t.same(await stored(Bucket, 'one'), complete)
-  t.match(await head(Bucket, 'two'), { ContentLength: 7, ContentType: 'image/png' })
-  const large = await post({ large: bytes(21 * MiB) })
-  t.equal(large.status, 400)
-  t.match(await large.text(), /large is larger than/)
-  await nothingIsLeft(t, Bucket, 'large')
-  const withoutBucket = await serveRecipe(t, 'form', ['no-such-bucket-here'])
-  const body = new FormData()
-  body.append('one', new Blob([data]), 'one')
-  const failed = await fetch(withoutBucket, { method: 'POST', body }).catch(() => undefined)
-  t.ok(
-    failed === undefined || (await failed.text()).includes('NoSuchBucket'),
-    'an upload that S3 refuses ends the request',
-  )
 })
 
 t.test('logs: a new object begins after a number of bytes or milliseconds, and no line is lost or split', async (t) => {

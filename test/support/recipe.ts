@@ -41,10 +41,16 @@ export async function partsDenied(t: Pick<Test, 'teardown'>): Promise<NodeJS.Pro
   return { AWS_ENDPOINT_URL: proxy.url }
 }
 
-/** Starts a recipe that serves HTTP, and ends it with the test. Resolves with its URL. */
-export async function serveRecipe(t: Test, recipe: string, args: string[]): Promise<string> {
-  const child = startRecipe(recipe, args)
-  child.stderr?.pipe(process.stderr)
+/** Starts a recipe that serves HTTP, and ends it with the test. Resolves with its URL. `log` gets what it logs. */
+export async function serveRecipe(
+  t: Pick<Test, 'teardown'>,
+  recipe: string,
+  args: string[],
+  extraEnv: NodeJS.ProcessEnv = {},
+  log: NodeJS.WritableStream = process.stderr,
+): Promise<string> {
+  const child = startRecipe(recipe, args, extraEnv)
+  child.stderr?.pipe(log)
   t.teardown(() => child.kill())
   const [port] = await once(child.stdout as Readable, 'data')
   return `http://127.0.0.1:${String(port).trim()}`

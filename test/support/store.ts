@@ -151,6 +151,13 @@ export async function read(Bucket: string, Key: string): Promise<Buffer> {
   return await buffer(await minio.getObject(Bucket, Key))
 }
 
+/** The keys of all objects of a bucket, in order. */
+export async function keysOf(Bucket: string): Promise<string[]> {
+  const keys: string[] = []
+  for await (const { name } of minio.listObjectsV2(Bucket, '', true)) keys.push(name)
+  return keys.sort()
+}
+
 /** Whether the S3 under test is MinIO. The tests run against several stores, which differ in what they support. */
 export const isMinio = /minio/i.test(await serverName())
 
