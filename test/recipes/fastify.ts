@@ -39,7 +39,7 @@ app.post('/', async (request, reply) => {
   }
   return reply.code(201).send(files)
 })
-// After an error nothing reads the request, and many clients read the answer only after they have sent all of it.
+// After an error nothing reads the request, and many clients send all of it before they read the answer.
 app.addHook('onError', async (request) => {
   request.raw.resume()
 })

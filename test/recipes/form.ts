@@ -45,8 +45,8 @@ async function store(name: string | undefined, file: Readable, ContentType: stri
 }
 
 /**
- * The body of a request. pipeline would destroy a request that it does not read to its end, and with it the connection,
- * before the answer is sent. This reads and drops the rest, since many clients read no answer before they have sent all.
+ * The body of a request. If an upload fails, pipeline would destroy the request, and nothing would read the rest of it.
+ * Many clients send all of a request before they read the answer: they would wait for ever. So the rest is dropped.
  */
 async function* bodyOf(request: IncomingMessage): AsyncGenerator<Buffer> {
   try {

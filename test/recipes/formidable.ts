@@ -42,7 +42,7 @@ const server = createServer(async (request, response) => {
     }))
     response.writeHead(201, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
   } catch (error) {
-    // formidable leaves the request paused, and many clients read the answer only after they have sent all of it.
+    // formidable may leave the request paused, and many clients send all of it before they read the answer.
     request.resume()
     const isFromS3 = error instanceof S3WritableError
     if (isFromS3) console.error(error)

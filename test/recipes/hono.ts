@@ -30,8 +30,8 @@ app.onError((error, c) => {
 })
 
 /**
- * The bytes of a body. pipeline would cancel a body that it does not read to its end, and so close the connection before
- * the answer is sent. This reads and drops the rest, since many clients read no answer before they have sent all.
+ * The bytes of a body. If an upload fails, pipeline would cancel the body, and nothing would read the rest of it. Many
+ * clients send all of a request before they read the answer: they would wait for ever. So the rest is dropped.
  */
 async function* bytesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
   try {

@@ -41,17 +41,21 @@ function bodyRequest({ name, type, data }: SentFile): UploadRequest {
 }
 
 /**
- * Sends the request, and resolves with the answer once the server has also taken the whole body, because many clients
- * read no answer before that.
+ * Sends the request, with a pause after `size` bytes of the body if `until` is given. Resolves with the answer once the
+ * server has also taken the whole body, because many clients read no answer before that.
  */
 export async function send(
   url: string,
   upload: UploadRequest,
+  size = 0,
+  until?: Promise<unknown>,
 ): Promise<{ status: number; etag: string | undefined; text: string }> {
   const sending = begin(url, upload)
-  sending.end(upload.body)
-  const response = once(sending, 'response') as Promise<[IncomingMessage]>
-  const [[answer]] = await Promise.all([response, once(sending, 'finish')])
+  const answered = Promise.all([once(sending, 'response') as Promise<[IncomingMessage]>, once(sending, 'finish')])
+  sending.write(upload.body.subarray(0, size))
+  await until
+  sending.end(upload.body.subarray(size))
+  const [[answer]] = await answered
   return { status: answer.statusCode ?? 0, etag: answer.headers.etag, text: await text(answer) }
 }
 
