@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import { S3Client } from '@aws-sdk/client-s3'
 import { serve } from '@hono/node-server'
 import { Hono } from 'hono'
-import { s3Writable } from 's3-writable'
+import { S3WritableError, s3Writable } from 's3-writable'
 
 const MAX_SIZE = 20 * 1024 * 1024
 const [Bucket = ''] = process.argv.slice(2)
@@ -23,9 +23,10 @@ app.put('/:Key{.+}', async (c) => {
   return c.body(null, 201, { etag: ETag })
 })
 app.onError((error, c) => {
-  const { code } = error as NodeJS.ErrnoException
-  const status = code === 'ERR_S3_LENGTH' ? 413 : code === 'ERR_INVALID_ARG_VALUE' ? 400 : 502
-  if (status === 502) console.error(error)
+  const isFromS3 = error instanceof S3WritableError && error.code !== 'ERR_S3_LENGTH'
+  if (isFromS3) console.error(error)
+  // 400: the type is not valid, and no request was sent to S3.
+  const status = isFromS3 ? 502 : error instanceof S3WritableError ? 413 : 400
   return c.text(error.message, status)
 })
 

@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import { S3Client } from '@aws-sdk/client-s3'
-import { s3Writable } from 's3-writable'
+import { S3WritableError, s3Writable } from 's3-writable'
 
 const MAX_SIZE = 20 * 1024 * 1024
 const [Bucket = ''] = process.argv.slice(2)
@@ -26,12 +26,11 @@ const server = createServer(async (request, response) => {
     const { ETag } = await upload.done()
     response.writeHead(201, { etag: ETag }).end()
   } catch (error) {
-    const { message, code } = error as NodeJS.ErrnoException
-    // The path is not a valid key. No request was sent to S3.
-    const isInvalidKey = error instanceof URIError || code === 'ERR_INVALID_ARG_VALUE'
-    const status = code === 'ERR_S3_LENGTH' ? 413 : isInvalidKey ? 400 : 502
-    if (status === 502) console.error(error)
-    response.writeHead(status).end(message)
+    const isFromS3 = error instanceof S3WritableError && error.code !== 'ERR_S3_LENGTH'
+    if (isFromS3) console.error(error)
+    // 400: the path or the type is not valid, and no request was sent to S3.
+    const status = isFromS3 ? 502 : error instanceof S3WritableError ? 413 : 400
+    response.writeHead(status).end((error as Error).message)
   }
 })
 
