@@ -16,8 +16,8 @@ const ROOT = join(import.meta.dirname, '../..')
 const TALK = bytes(12 * MiB)
 /** The page whose commands are run by test/cli/recipes.test.ts, with producers of its own. */
 const RECIPES = 'lib/cli/recipes.md'
-/** The languages whose blocks are run, each by a test below or by that of the recipes … */
-const RUN = ['bash', 'crontab', 'ini', 'json', 'sh', 'ts', 'yaml']
+/** The languages whose blocks are run, each by a test below, by that of the recipes or, for `js`, by testing.test.ts … */
+const RUN = ['bash', 'crontab', 'ini', 'js', 'json', 'sh', 'ts', 'yaml']
 /** … and those of blocks that are pictures made of text. */
 const TEXT = ['text']
 /** The unfinished upload that a command or a block resumes. */
@@ -110,12 +110,12 @@ t.test('the README is at most 12 KB', (t) => {
   t.end()
 })
 
-t.test('there is a page on the code, the command, resuming, stores, moving, figures and recipes', (t) => {
+t.test('there is a page on the code, the command, resuming, stores, moving, testing, figures and recipes', (t) => {
   const there = pages.map(({ path }) => path)
   const needed = ['lib', 'lib/cli', 'lib/resume', 'lib/threads', 'bench', 'test/recipes'].map(
     (folder) => `${folder}/README.md`,
   )
-  for (const path of [...needed, 'lib/stores.md', 'lib/moving-from-upload.md']) {
+  for (const path of [...needed, 'lib/stores.md', 'lib/moving-from-upload.md', 'lib/testing.md']) {
     t.ok(there.includes(path), path)
     t.match(README, `](${path}`, `the README links ${path}`)
   }
