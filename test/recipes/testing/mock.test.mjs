@@ -51,11 +51,13 @@ test('a command without an answer fails the upload, and the error names it', asy
   })
 })
 
-test('PutObject and CompleteMultipartUpload need an ETag', async () => {
+test('PutObject, UploadPart and CompleteMultipartUpload need an ETag', async () => {
   s3.on(PutObjectCommand).resolves({})
   await assert.rejects(storeReport(client, ['row\n']), /PutObject was answered without an ETag/)
   s3.on(CompleteMultipartUploadCommand).resolves({})
   await assert.rejects(storeReport(client, [LARGE]), /CompleteMultipartUpload was answered without an ETag/)
+  s3.on(UploadPartCommand).resolves({})
+  await assert.rejects(storeReport(client, [LARGE]), /ETag/)
 })
 
 test('without an answer to AbortMultipartUpload, the error has a cleanupError', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
 import { afterEach, beforeEach, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import { PutObjectCommand, UploadPartCommand } from '@aws-sdk/client-s3'
+import { AbortMultipartUploadCommand, PutObjectCommand, UploadPartCommand } from '@aws-sdk/client-s3'
 import { s3Writable } from 's3-writable'
 import sinon from 'sinon'
 import { client, mockS3, s3 } from './mocked-s3.mjs'
@@ -38,6 +38,20 @@ test('a request that stalls fails', async () => {
   const failed = assert.rejects(upload.done(), { code: 'ERR_S3_STALLED' })
   await clock.tickAsync(16_000)
   await failed
+})
+
+test('parts that stall at the same time take 5 seconds longer', async () => {
+  const upload = s3Writable({ client, Bucket: 'reports', Key: 'k', stallTimeout: 10_000 })
+  await new Promise((sent) => {
+    s3.on(UploadPartCommand).callsFake(({ PartNumber }) => new Promise(() => PartNumber === 2 && sent()))
+    upload.end(LARGE)
+  })
+  const failed = assert.rejects(upload.done(), { code: 'ERR_S3_STALLED' })
+  await clock.tickAsync(16_000)
+  assert.equal(s3.commandCalls(AbortMultipartUploadCommand).length, 0)
+  await clock.tickAsync(5_000)
+  await failed
+  assert.equal(s3.commandCalls(AbortMultipartUploadCommand).length, 1)
 })
 
 test('a failed part needs no advance of the clock', async () => {
