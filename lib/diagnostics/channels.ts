@@ -50,6 +50,7 @@ export interface StallMessage extends Omit<RequestMessage, 'bytes' | 'status' | 
 
 /** The message of `s3-writable:skip`: a part is not sent, because S3 has stored it of an earlier stream. */
 export interface SkipMessage extends ObjectMessage {
+  /** The number of the part, from 1. */
   PartNumber: number
   /** The size of the part, in bytes. */
   bytes: number

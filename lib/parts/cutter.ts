@@ -6,8 +6,8 @@ import type { CutError, SizeOfPart } from './sizes.js'
 export const EMPTY_BUFFER = Buffer.alloc(0)
 
 /**
- * A part that is ready to be sent. Its bytes do not change until `release` returns the buffer to the pool. `release`
- * also empties `body`, because a finished request, or the stack of its error, may keep the part reachable.
+ * A part that is ready to be sent. Its bytes do not change until `release` returns the buffer to the pool, or ever after
+ * `release(false)`. `release` also empties `body`, because a finished request, or the stack of its error, may keep the part reachable.
  */
 export interface Part {
   /** From 1 to 10,000. */
@@ -15,7 +15,7 @@ export interface Part {
   body: Buffer
   /** The CRC-32 of the bytes as the producer wrote them, not of their copy, so that S3 rejects a corrupted copy. */
   crc: number
-  release: () => void
+  release: (mayReuse?: boolean) => void
 }
 
 /** The only part of an upload that exists although its stream is empty, because S3 completes no upload without parts. */
@@ -222,14 +222,14 @@ export class PartCutter {
     // An array, so that `release` can drop the reference to the buffer.
     const unreleased: Buffer[] = [buffer]
     const size = this.#size
-    const part = {
+    const part: Part = {
       PartNumber: this.#PartNumber,
       body: buffer.subarray(0, this.#filled),
       crc: this.#crc,
-      release: () => {
+      release: (mayReuse = true) => {
         this.#bytesInUse -= size
         const [buffer] = unreleased.splice(0)
-        if (buffer !== undefined) this.#pool.giveBack(buffer, buffer.length === this.#size)
+        if (buffer !== undefined) this.#pool.giveBack(buffer, mayReuse && buffer.length === this.#size)
         part.body = EMPTY_BUFFER
       },
     }

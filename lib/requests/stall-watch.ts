@@ -115,6 +115,8 @@ export class StallWatch {
   readonly #onCallerAbort = (): void => this.#cancel(this.#callerSignal.reason)
 
   #cancel(reason: unknown): void {
+    // A request that has stalled is cancelled again when its upload fails. Its CANCEL_LIMIT goes on.
+    if (this.signal.aborted) return
     this.#canceller.abort(reason)
     clearTimeout(this.#timer)
     clearImmediate(this.#check)

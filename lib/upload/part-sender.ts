@@ -126,11 +126,12 @@ export class PartSender {
     this.#changeInFlight(1)
     try {
       const wasSent = await this.parts.store(this.#UploadId, part, this.#hooks(PartNumber))
-      part.release()
+      // A mock client keeps the parts that it was called with.
+      part.release(!this.#requests.hasUnknownAttempts)
       if (wasSent) this.#concurrency?.stored(length, performance.now())
       this.#listener.onRoom()
     } catch (error) {
-      part.release()
+      part.release(!this.#requests.hasUnknownAttempts)
       const wasBegun = this.#begun.has(PartNumber) || this.#requests.hasUnknownAttempts
       if (wasBegun && !wasAnswered(error)) this.#mayArriveLate = true
       this.#listener.onFailure(error as Error)

@@ -49,6 +49,21 @@ t.test('the input of each command can be read after it was sent, except for its 
   ])
 })
 
+t.test('a client that runs no middleware, such as a mock, keeps the bytes of each part', async (t) => {
+  const inputs: { PartNumber?: number; Body?: Buffer }[] = []
+  const send = async ({ input }: { input: { PartNumber?: number; Body?: Buffer } }): Promise<object> => {
+    if (input.PartNumber !== undefined) inputs.push(input)
+    return { UploadId: 'u', ETag: '"e"' }
+  }
+  const data = bytes(5 * P)
+  const upload = s3Writable({ client: { config: {}, send } as never, ...place, concurrency: 1 })
+  upload.end(data)
+  await upload.done()
+  const parts = inputs.map(({ Body = Buffer.alloc(0) }) => Body)
+  t.equal(parts.length, 5)
+  t.ok(Buffer.concat(parts).equals(data))
+})
+
 t.test('the error names the operation for which a client, such as a mock, returned no answer', async (t) => {
   for (const [answer, described] of [
     [undefined, 'undefined'],

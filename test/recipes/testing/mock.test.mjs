@@ -7,7 +7,7 @@ import {
   PutObjectCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
-import { bodies, client, mockS3, s3 } from './mocked-s3.mjs'
+import { client, mockS3, s3 } from './mocked-s3.mjs'
 import { storeReport } from './report.mjs'
 
 const LARGE = Buffer.alloc(20 * 1024 * 1024, 'row\n')
@@ -17,14 +17,16 @@ beforeEach(mockS3)
 test('a small report is one PutObject', async () => {
   await storeReport(client, ['first row\n', 'last row\n'])
   assert.equal(s3.calls().length, 1)
-  assert.equal(Buffer.concat(bodies).toString(), 'first row\nlast row\n')
+  const [{ args }] = s3.commandCalls(PutObjectCommand)
+  assert.equal(args[0].input.Body.toString(), 'first row\nlast row\n')
 })
 
 test('a large report is stored in parts', async () => {
   const { ETag } = await storeReport(client, [LARGE])
   assert.equal(ETag, '"object"')
-  assert.equal(bodies.length, 3)
-  assert.ok(Buffer.concat(bodies).equals(LARGE))
+  const parts = s3.commandCalls(UploadPartCommand).map(({ args }) => args[0].input)
+  parts.sort((a, b) => a.PartNumber - b.PartNumber)
+  assert.ok(Buffer.concat(parts.map(({ Body }) => Body)).equals(LARGE))
   const [complete] = s3.commandCalls(CompleteMultipartUploadCommand)
   assert.equal(complete.args[0].input.MultipartUpload.Parts.length, 3)
 })
@@ -34,13 +36,6 @@ test('a report whose second part fails is removed', async () => {
   await assert.rejects(storeReport(client, [LARGE]), { code: 'ERR_S3_REQUEST', PartNumber: 2 })
   assert.equal(s3.commandCalls(AbortMultipartUploadCommand, { UploadId: 'upload' }).length, 1)
   assert.equal(s3.commandCalls(CompleteMultipartUploadCommand).length, 0)
-})
-
-test('a recorded call has its input, except for the body', async () => {
-  await storeReport(client, [LARGE])
-  const [{ args }] = s3.commandCalls(UploadPartCommand, { PartNumber: 1 })
-  assert.equal(args[0].input.UploadId, 'upload')
-  assert.equal(args[0].input.Body, undefined)
 })
 
 test('a command without an answer fails the upload, and the error names it', async () => {

@@ -40,7 +40,7 @@ test('a request that stalls fails', async () => {
   await failed
 })
 
-test('parts that stall at the same time take 5 seconds longer', async () => {
+test('parts that stall at the same time fail together', async () => {
   const upload = s3Writable({ client, Bucket: 'reports', Key: 'k', stallTimeout: 10_000 })
   await new Promise((sent) => {
     s3.on(UploadPartCommand).callsFake(({ PartNumber }) => new Promise(() => PartNumber === 2 && sent()))
@@ -48,8 +48,6 @@ test('parts that stall at the same time take 5 seconds longer', async () => {
   })
   const failed = assert.rejects(upload.done(), { code: 'ERR_S3_STALLED' })
   await clock.tickAsync(16_000)
-  assert.equal(s3.commandCalls(AbortMultipartUploadCommand).length, 0)
-  await clock.tickAsync(5_000)
   await failed
   assert.equal(s3.commandCalls(AbortMultipartUploadCommand).length, 1)
 })
