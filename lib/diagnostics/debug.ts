@@ -14,7 +14,7 @@ if (debug.enabled) {
   for (const [name, { start, asyncEnd }] of Object.entries({ upload: uploadChannel, request: requestChannel })) {
     start.subscribe((message) => startedAt.set(message as object, performance.now()))
     asyncEnd.subscribe((message) => {
-      const ms = Math.round(performance.now() - (startedAt.get(message as object) ?? 0))
+      const ms = Math.round(performance.now() - (startedAt.get(message as object) as number))
       print(name, { ...(message as object), ms })
     })
   }
