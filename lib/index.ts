@@ -2,8 +2,6 @@
  * The stream, the functions on unfinished uploads, and their types.
  * @module s3-writable
  */
-import './diagnostics/debug.js'
-
 export type {
   CleanUpMessage,
   ObjectMessage,

@@ -10,13 +10,11 @@ import { EMPTY_BUFFER } from './parts/cutter.js'
 import { checkClientChecksum } from './requests/client-checksum.js'
 import { ObjectComparison } from './resume/object-comparison.js'
 import { findUploadToResume } from './resume/resume.js'
+import { type Callback, callbackWhenSettled } from './upload/callback.js'
 import type { AddListener } from './upload/progress.js'
 import type { S3WritableResult } from './upload/result.js'
 import type { UploadListener, WriteTarget } from './upload/target.js'
 import { Upload } from './upload/upload.js'
-
-/** @inline */
-type Callback = (error?: Error | null) => void
 
 /**
  * A stream whose bytes become one S3 object. `finish` is emitted once the object exists. A stream that fails or is destroyed
@@ -45,7 +43,7 @@ export class S3Writable extends Writable {
   /** @throws TypeError or RangeError, with Node's `code`, if an option is wrong. */
   constructor(options: S3WritableOptions) {
     const checked = checkOptions(options)
-    const { highWaterMark, signal, resume } = checked
+    const { highWaterMark, signal, resume, s3 } = checked
     super({
       // Strings are encoded straight into the part, without a Buffer for each of them.
       decodeStrings: false,
@@ -65,9 +63,8 @@ export class S3Writable extends Writable {
     }
     this.#upload = this.#trace.begin(() => new Upload(checked, listener))
     this.#target = this.#upload
-    const { ChecksumAlgorithm } = checked.s3
-    if (ChecksumAlgorithm !== undefined && checked.s3[`Checksum${ChecksumAlgorithm}`] === undefined)
-      checkClientChecksum(checked, ChecksumAlgorithm as string).catch((error) => this.destroy(error))
+    if (s3.ChecksumAlgorithm !== undefined && s3[`Checksum${s3.ChecksumAlgorithm}`] === undefined)
+      checkClientChecksum(checked, s3.ChecksumAlgorithm as string).catch((error) => this.destroy(error))
   }
 
   /** The object that S3 made. Set before `finish`, `undefined` until then. */
@@ -168,11 +165,11 @@ export class S3Writable extends Writable {
     // an error of ours, provided that a listener for errors exists.
     const looksFinished = this.writableEnded && !this.writableFinished && this.listenerCount('error') > 0
     const error = given ?? (looksFinished ? reason : null)
-    void this.#target.abort(reason).then(({ cleanupError, leftUploadId, result }) => {
+    void this.#target.abort(reason).then(({ cleanupError, UploadId, leftUploadId, result }) => {
       this.#result ??= result
       if (error !== null) attachFacts(error, { cleanupError, UploadId: leftUploadId, stats: this.#target.stats })
       else this.#cleanupError = cleanupError
-      this.#trace.end({ UploadId: this.UploadId, error: error ?? reason })
+      this.#trace.end({ UploadId, error: error ?? reason })
       process.nextTick(callback, error ?? this.#emittable(cleanupError))
     })
   }
@@ -200,7 +197,8 @@ export class S3Writable extends Writable {
   async #resume(): Promise<void> {
     this.#cancelSearch = new AbortController()
     const { signal } = this.#cancelSearch
-    const found = await findUploadToResume(this.#options, signal).catch((error: Error) => ({ error }))
+    const find = () => findUploadToResume(this.#options, signal)
+    const found = await this.#trace.inContext(find).catch((error: Error) => ({ error }))
     // The stream was destroyed meanwhile: that is the first failure. The upload to resume is left as it is.
     if (found === undefined || this.destroyed) return
     if ('error' in found) throw found.error
@@ -249,12 +247,4 @@ export function s3Writable(options: S3WritableOptions): S3Writable {
 
 function destroyedEarly(): Error {
   return Object.assign(new Error('The upload was destroyed before it finished'), { code: 'ERR_STREAM_DESTROYED' })
-}
-
-/** Calls back in a tick of its own, so that an exception of the callback does not become a rejection. */
-function callbackWhenSettled(promise: Promise<unknown>, callback: Callback): void {
-  promise.then(
-    () => process.nextTick(callback),
-    (error) => process.nextTick(callback, error),
-  )
 }

@@ -1,34 +1,35 @@
-/**
- * With `NODE_DEBUG=s3-writable`, prints what happens to standard error, one line for each message.
- * https://nodejs.org/api/util.html#utildebuglogsection-callback
- */
 import { debuglog, inspect } from 'node:util'
 import { describeCause } from '../errors/causes.js'
-import { isError } from '../errors/redact.js'
-import { cleanUpChannel, requestChannel, retryChannel, skipChannel, stallChannel, uploadChannel } from './channels.js'
 
+/** The fields of messages that hold an error. */
+const ERRORS = ['error', 'cleanupError']
 const debug = debuglog('s3-writable')
 
-if (debug.enabled) {
-  const startedAt = new WeakMap<object, number>()
-  for (const [name, { start, asyncEnd }] of Object.entries({ upload: uploadChannel, request: requestChannel })) {
-    start.subscribe((message) => startedAt.set(message as object, performance.now()))
-    asyncEnd.subscribe((message) => {
-      const ms = Math.round(performance.now() - (startedAt.get(message as object) as number))
-      print(name, { ...(message as object), ms })
-    })
+/** Whether `NODE_DEBUG=s3-writable` asks to print what happens. https://nodejs.org/api/util.html#utildebuglogsection-callback */
+export const isDebugging = debug.enabled
+
+/** Prints a message to standard error, in one line. */
+export function printMessage(name: string, message: object): void {
+  const facts = Object.entries(inShort(message)).map(([key, value]) => `${key}=${inspect(value, IN_ONE_LINE)}`)
+  debug('%s %s', name, facts.join(' '))
+}
+
+/** Quotes and escapes texts, because a key may hold control characters. */
+const IN_ONE_LINE = { breakLength: Number.POSITIVE_INFINITY, compact: true }
+
+/** The message without what is undefined, with one line for each error, and with what matters of the result. */
+function inShort(message: object): object {
+  const fields: [string, unknown][] = []
+  for (const [key, value] of Object.entries(message)) {
+    if (value === undefined) continue
+    if (ERRORS.includes(key)) fields.push([key, describeCause(value)])
+    else if (key === 'previous') fields.push([key, inShort(value)])
+    else if (key === 'result') fields.push([key, inShort(shortResult(value))])
+    else fields.push([key, value])
   }
-  const channels = { retry: retryChannel, stall: stallChannel, skip: skipChannel, 'clean-up': cleanUpChannel }
-  for (const [name, channel] of Object.entries(channels)) channel.subscribe((message) => print(name, message as object))
+  return Object.fromEntries(fields)
 }
 
-function print(name: string, message: object): void {
-  const facts = Object.entries(message).filter(([, value]) => value !== undefined)
-  debug('%s %s', name, facts.map(([key, value]) => `${key}=${inOneLine(value)}`).join(' '))
-}
-
-/** Quoted and escaped where it is a text, because a key may hold control characters. */
-function inOneLine(value: unknown): string {
-  const shown = isError(value) ? describeCause(value) : value
-  return inspect(shown, { breakLength: Number.POSITIVE_INFINITY, compact: true })
+function shortResult({ ETag, VersionId, size, parts, stats }: Record<string, unknown>): object {
+  return { ETag, VersionId, size, parts, stats }
 }

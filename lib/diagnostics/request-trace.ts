@@ -6,8 +6,12 @@ export type RequestFacts = Pick<RequestMessage, 'Bucket' | 'Key' | 'UploadId' | 
 
 /** One attempt, as far as the caller knows of it. */
 export interface TracedAttempt extends Pick<RequestMessage, 'status' | 'Code'> {
-  /** Why it has no answer. */
+  /** Why it has no answer, without secrets. */
   error?: unknown
+  /** Whether the full answer arrived, to its last byte. */
+  answered: boolean
+  /** To be called when the rest of the answer has arrived, or with the error that broke it off. */
+  onEnd?: (error: Error | null) => void
 }
 
 /** Publishes what happens to one request: each attempt, that it is repeated, and that it stalls. */
@@ -15,7 +19,7 @@ export class RequestTrace {
   readonly #facts: RequestFacts
   #attempts = 0
   /** The attempt before the current one. */
-  #previous: TracedAttempt = {}
+  #previous: Pick<TracedAttempt, 'status' | 'Code' | 'error'> = {}
 
   constructor(facts: RequestFacts) {
     this.#facts = facts
@@ -37,22 +41,26 @@ export class RequestTrace {
     if (!requestChannel.hasSubscribers && !retryChannel.hasSubscribers) return await send()
     const message: RequestMessage = { ...this.#facts, attempt: this.#attempts, bytes }
     if (this.#attempts > 1) publish(retryChannel, () => ({ ...message, previous: { status, Code, error } }))
-    let output: { sent: Output } | undefined
-    let thrown: unknown
-    const trace = async (): Promise<void> => {
-      try {
-        output = { sent: await send() }
-      } catch (cause) {
-        thrown = cause
-        attempt.error = safeCause(cause, secrets)
-        throw attempt.error
-      } finally {
-        Object.assign(message, { status: attempt.status, Code: attempt.Code })
+    return await new Promise<Output>((resolve, reject) => {
+      const trace = async (): Promise<void> => {
+        const ended = new Promise<Error | null>((end) => {
+          attempt.onEnd = end
+        })
+        try {
+          resolve(await send())
+          // The client reads the body of a successful answer afterwards. S3 may take minutes to send that of Complete.
+          const broken = attempt.answered ? null : await ended
+          if (broken !== null) throw broken
+        } catch (cause) {
+          reject(cause)
+          attempt.error = safeCause(cause, secrets)
+          throw attempt.error
+        } finally {
+          Object.assign(message, { status: attempt.status, Code: attempt.Code })
+        }
       }
-    }
-    await requestChannel.tracePromise(trace, message).catch(() => {})
-    if (output === undefined) throw thrown
-    return output.sent
+      requestChannel.tracePromise(trace, message).catch(() => {})
+    })
   }
 
   /** To be called when an attempt has stood still for `stallTimeout` ms. */

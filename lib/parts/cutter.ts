@@ -6,8 +6,8 @@ import type { CutError, SizeOfPart } from './sizes.js'
 export const EMPTY_BUFFER = Buffer.alloc(0)
 
 /**
- * A part that is ready to be sent. Its bytes do not change until `release` returns the buffer to the pool, or ever after
- * `release(false)`. `release` also empties `body`, because a finished request, or the stack of its error, may keep the part reachable.
+ * A part that is ready to be sent. Its bytes do not change until `release` returns the buffer to the pool, which
+ * `release(false)` does not. `release` also empties `body`, because a finished request, or the stack of its error, may keep the part reachable.
  */
 export interface Part {
   /** From 1 to 10,000. */

@@ -27,6 +27,8 @@ export interface Attempt {
   error?: unknown
   /** Whether the full answer arrived, to its last byte. */
   answered: boolean
+  /** Called when the body of the answer has ended, with the error that broke it off. */
+  onEnd?: (error: Error | null) => void
   /** The error code in the body of the answer, such as `NoSuchUpload`; undefined if the body holds no S3 error. */
   Code?: string
   /** Whether the server cannot have the full request: there was no connection, or the body was not fully sent. */
@@ -200,6 +202,7 @@ class CheckedBody extends Transform {
    */
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     const mustNotRetry = error !== null && this.#options.completesUpload && hasBegunAnswer(this.#attempt)
+    this.#attempt.onEnd?.(error)
     callback(mustNotRetry ? new Error(`S3 began to answer, but the answer broke off: ${error.message}`) : error)
   }
 }

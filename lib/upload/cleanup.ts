@@ -33,8 +33,10 @@ export interface InProgress {
 
 /** How the clean-up ended. */
 export interface CleanupResult {
-  /** The upload that was removed. */
-  removedUploadId?: string | undefined
+  /** The upload, if there was one. */
+  UploadId?: string | undefined
+  /** Whether the upload was removed. */
+  removed?: boolean
   /** The upload whose parts were left because the caller asked for it. */
   leftUploadId?: string | undefined
   /** Why something of the upload may be left. */
@@ -61,19 +63,18 @@ export async function cleanUp(requests: Requests, inProgress: InProgress): Promi
   const result = await waitAndRemove(requests, inProgress)
   // 6.
   inProgress.cancelAnswers()
-  publish(cleanUpChannel, () => ({ ...requests.target, ...messageOf(result, inProgress) }))
+  publish(cleanUpChannel, () => ({ ...requests.target, ...messageOf(result, inProgress.storedParts()) }))
   return result
 }
 
 function messageOf(
-  { removedUploadId, leftUploadId, cleanupError, result }: CleanupResult,
-  { UploadId = removedUploadId ?? leftUploadId, storedParts }: InProgress,
+  { UploadId, removed, leftUploadId, cleanupError, result }: CleanupResult,
+  storedParts: { size: number }[],
 ): Omit<CleanUpMessage, 'Bucket' | 'Key'> {
-  const outcomes = { failed: cleanupError, published: result, left: leftUploadId, removed: removedUploadId } as const
+  const outcomes = { failed: cleanupError, published: result, left: leftUploadId, removed: removed || undefined }
   const [outcome = 'nothing'] = Object.entries(outcomes).find(([, fact]) => fact !== undefined) ?? []
-  const parts = storedParts()
-  const bytes = parts.reduce((sum, { size }) => sum + size, 0)
-  return { UploadId, outcome: outcome as CleanUpMessage['outcome'], parts: parts.length, bytes, cleanupError }
+  const bytes = storedParts.reduce((sum, { size }) => sum + size, 0)
+  return { UploadId, outcome: outcome as CleanUpMessage['outcome'], parts: storedParts.length, bytes, cleanupError }
 }
 
 async function waitAndRemove(requests: Requests, inProgress: InProgress): Promise<CleanupResult> {
@@ -83,22 +84,22 @@ async function waitAndRemove(requests: Requests, inProgress: InProgress): Promis
   try {
     // 1.
     const outcome = answered && (await orLimit(limit, resultOrError(answered, cancelAnswers)))
-    if (outcome !== undefined && 'ETag' in outcome) return { result: outcome }
+    if (outcome !== undefined && 'ETag' in outcome) return { UploadId, result: outcome }
     // 2.
     if (created !== undefined) UploadId = await orLimit(limit, orUndefined(created))
     // 3.
     const mayArriveLate = await orLimit(limit, partsEnded)
     // 4.
-    if (leaveParts) return { leftUploadId: UploadId }
+    if (leaveParts) return { UploadId, leftUploadId: UploadId }
     if (UploadId !== undefined && (objectMayExist(reason) || objectMayExist(outcome))) {
       throw new Error('S3 may still be completing the upload, so its parts were not removed')
     }
     // 5.
-    if (UploadId !== undefined) await removeUpload(requests, UploadId, limit, mayArriveLate)
-    return { removedUploadId: UploadId }
+    const removed = UploadId !== undefined && (await removeUpload(requests, UploadId, limit, mayArriveLate))
+    return { UploadId, removed }
   } catch (cause) {
     const why = `parts of ${UploadId === undefined ? 'an upload whose UploadId is not known' : `upload ${UploadId}`} may be left. ${describeCause(cause)}`
-    return { cleanupError: requests.error('ERR_S3_REQUEST', why, { UploadId, cause }) }
+    return { UploadId, cleanupError: requests.error('ERR_S3_REQUEST', why, { UploadId, cause }) }
   }
 }
 

@@ -127,7 +127,7 @@ export class PartSender {
     try {
       const wasSent = await this.parts.store(this.#UploadId, part, this.#hooks(PartNumber))
       // A mock client keeps the parts that it was called with.
-      part.release(!this.#requests.hasUnknownAttempts)
+      part.release(!(wasSent && this.#requests.hasUnknownAttempts))
       if (wasSent) this.#concurrency?.stored(length, performance.now())
       this.#listener.onRoom()
     } catch (error) {

@@ -122,9 +122,7 @@ export class Upload implements WriteTarget {
     if (problem !== undefined) throw this.#requests.error('ERR_S3_INTEGRITY', problem, { UploadId: this.UploadId })
     const last = this.#cutter.end()
     const isSmall = this.#state.at === 'idle'
-    const result = await (isSmall
-      ? this.#put(last).finally(() => last?.release())
-      : this.#complete(last, streamed, full))
+    const result = await (isSmall ? this.#put(last).finally(last?.release) : this.#complete(last, streamed, full))
     if (this.#progress.skipped !== undefined) result.skipped = this.#progress.skipped
     this.#state = { at: 'done', UploadId: result.UploadId, result }
     this.#cutter.drop()

@@ -135,7 +135,7 @@ t.test('the end of a clean-up is published, with what became of the upload', asy
     stream.destroy(reason)
     await failureOf(stream.done())
     t.match(of(published, 'clean-up'), [{ Bucket, Key: 'k', UploadId, ...expected }])
-    t.equal(of(published, 'upload error')[0]?.error, reason)
+    t.match(of(published, 'upload error')[0], { UploadId, error: { message: reason.message } })
     t.equal(of(published, 'upload asyncEnd').length, 1)
     await abortUpload({ client: s3Client(t), Bucket, Key: 'k', UploadId: UploadId as string })
   }
@@ -178,8 +178,26 @@ t.test('a request that is never answered has a start and, once it is cancelled, 
   await proxy.waitFor({ operation: 'UploadPart' })
   stream.destroy(new Error('enough'))
   await failureOf(stream.done())
-  const [error] = of(published, 'request error')
-  t.match(error, { operation: 'UploadPart', status: undefined, error: { name: 'AbortError' } })
+  const ofPart = (event: string) => of(published, event).filter(({ operation }) => operation === 'UploadPart')
+  t.equal(ofPart('request start').length, 1)
+  const cancelled = { PartNumber: 1, status: undefined, error: { name: 'AbortError' } }
+  t.match(ofPart('request error'), [cancelled])
+  t.match(ofPart('request asyncEnd'), [cancelled])
+})
+
+t.test('a request ends with the last byte of its answer, or where that breaks off', async (t) => {
+  for (const [fault, expected] of [
+    [{ do: 'answer', status: 200, body: '<Error><Code>InternalError</Code></Error>' }, { Code: 'InternalError' }],
+    [{ do: 'cut answer' }, { Code: undefined, error: { message: /aborted|ECONNRESET/ } }],
+  ] as [Fault, object][]) {
+    const published = recordMessages(t)
+    const { upload } = await scenario(t, { fault: firstOf('CompleteMultipartUpload', fault) })
+    const stream = upload()
+    stream.end(bytes(P + 1))
+    await stream.done()
+    const completes = of(published, 'request asyncEnd').filter(({ operation }) => /^Complete/.test(String(operation)))
+    t.match(completes[0], { status: 200, ...expected })
+  }
 })
 
 t.test('what a subscriber binds to the start of an upload holds in its requests', async (t) => {
@@ -187,7 +205,7 @@ t.test('what a subscriber binds to the start of an upload holds in its requests'
   const { start } = tracingChannel('s3-writable:upload')
   start.bindStore(span, (message) => `span of ${(message as { Key: string }).Key}`)
   t.teardown(() => start.unbindStore(span))
-  const { client, upload } = await scenario(t)
+  const { client, Bucket, upload } = await scenario(t)
   const seen = new Set<string | undefined>()
   client.middlewareStack.add(
     (next) => (args) => {
@@ -200,4 +218,10 @@ t.test('what a subscriber binds to the start of an upload holds in its requests'
   stream.end(bytes(P + 1))
   await stream.done()
   t.same([...seen], ['span of k'])
+
+  const Key = 'resumed'
+  await unfinishedUpload(s3Client(t), Bucket, partsOf(DATA, 1), { Key })
+  seen.clear()
+  await pipeline(source(), upload({ Key, resume: true }))
+  t.same([...seen], ['span of resumed'])
 })

@@ -9,7 +9,7 @@ import { pipeline } from 'node:stream/promises'
 import { S3Client } from '@aws-sdk/client-s3'
 import multipart from '@fastify/multipart'
 import fastify from 'fastify'
-import { s3Writable } from 's3-writable'
+import { S3WritableError, s3Writable } from 's3-writable'
 
 const MAX_SIZE = 20 * 1024 * 1024
 const [Bucket = ''] = process.argv.slice(2)
@@ -39,9 +39,14 @@ app.post('/', async (request, reply) => {
   }
   return reply.code(201).send(files)
 })
-// After an error nothing reads the request, and many clients send all of it before they read the answer.
-app.addHook('onError', async (request) => {
-  request.raw.resume()
+app.setErrorHandler((error: Error & { code?: string }, { raw }, reply) => {
+  // After an error nothing reads the request, and many clients send all of it before they read the answer.
+  raw.unpipe()
+  raw.resume()
+  // The client has sent what the stream does not take, such as a type that no header can carry.
+  if (error.code === 'ERR_INVALID_ARG_VALUE') reply.code(400)
+  else if (error instanceof S3WritableError) app.log.error(error)
+  reply.send(error)
 })
 await app.listen({ host: '127.0.0.1', port: 0 })
 console.log((app.server.address() as AddressInfo).port)

@@ -55,14 +55,14 @@ async function serve(t: Test, recipe: string): Promise<Serving> {
   return serving
 }
 
-/** Resolves once this has been logged, with all that has been logged since the last call. */
-async function logged(log: PassThrough, expected: string): Promise<string> {
+/** Resolves once all of these words have been logged. */
+async function logged(log: PassThrough, ...words: string[]): Promise<void> {
   let text = ''
-  while (!text.includes(expected)) {
-    text += log.read() ?? ''
-    if (!text.includes(expected)) await once(log, 'readable')
+  while (!words.every((word) => text.includes(word))) {
+    const chunk = log.read()
+    if (chunk === null) await once(log, 'readable')
+    else text += chunk
   }
-  return text
 }
 
 /** Asserts that the bucket has objects with these keys and no others, once no upload is unfinished. */
@@ -111,6 +111,7 @@ for (const [recipe, sentAs] of Object.entries(servers)) {
     for (const refused of ['PutObject', 'UploadPart']) {
       await t.test(`if S3 refuses ${refused}, the answer is an error, and the server logs why`, async (t) => {
         serving.refused = refused
+        log.read()
         const isSmall = refused === 'PutObject'
         // The rest of a large file comes when its upload has already failed.
         const failed = isSmall ? undefined : once(operations, 'AbortMultipartUpload')
@@ -118,7 +119,7 @@ for (const [recipe, sentAs] of Object.entries(servers)) {
         const { status, text } = await send(url, request, isSmall ? 0 : 9 * MiB, failed)
         serving.refused = undefined
         if (!t.ok(status >= 500, `${status} ${text}`)) return
-        t.match(await logged(log, 'AccessDenied'), 'ERR_S3_REQUEST')
+        await logged(log, 'AccessDenied', 'ERR_S3_REQUEST')
         await onlyTheseExist(t, Bucket, keys)
       })
     }
@@ -152,7 +153,7 @@ for (const [recipe, sentAs] of Object.entries(servers)) {
       })
     }
 
-    if (recipe === 'formidable') {
+    if (recipe === 'formidable' || recipe === 'fastify') {
       await t.test('a type that no header can carry is refused, and does not end the server', async (t) => {
         const { body, ...request } = await requestFor(file('k', 7))
         const changed = Buffer.from(body.toString('latin1').replace('image/png', 'image/é'), 'latin1')

@@ -3,7 +3,7 @@
  * stream is made, whoever writes to it. Prints the spans as a tree. Usage: opentelemetry BUCKET KEY
  */
 import { pipeline } from 'node:stream/promises'
-import { trace } from '@opentelemetry/api'
+import { SpanStatusCode, trace } from '@opentelemetry/api'
 import { registerInstrumentations } from '@opentelemetry/instrumentation'
 import { AwsInstrumentation } from '@opentelemetry/instrumentation-aws-sdk'
 import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
@@ -21,10 +21,14 @@ const [Bucket = '', Key = ''] = process.argv.slice(2)
 
 await trace.getTracer('backup').startActiveSpan('store the backup', async (span) => {
   try {
-    await pipeline(process.stdin, s3Writable({ client: new S3Client(), Bucket, Key, partSize: 5 * 1024 * 1024 }))
+    const upload = s3Writable({ client: new S3Client(), Bucket, Key, partSize: 5 * 1024 * 1024 })
+    // If the source fails, this rejects at once. done() rejects with the same error when the parts have been removed.
+    await pipeline(process.stdin, upload).catch(() => {})
+    await upload.done()
   } catch (error) {
     console.error((error as Error).message)
     span.recordException(error as Error)
+    span.setStatus({ code: SpanStatusCode.ERROR })
     process.exitCode = 1
   } finally {
     span.end()
