@@ -9,17 +9,9 @@ import { endpoint } from './store.js'
 
 /** The compiled command, as the package installs it. */
 export const BUILT = join(import.meta.dirname, '../../dist/cli/main.js')
-const MAIN = join(import.meta.dirname, '../../lib/cli/main.ts')
 
-/** This process's loaders, but the one that replaces modules, which the command does not need and which takes time. */
-const LOADERS = process.execArgv.filter((argument) => !argument.includes('/@tapjs/mock/'))
-
-/**
- * The words that start the command: the compiled one, or, when coverage is measured, the TypeScript source with this
- * process's loaders, so that coverage is counted for the source files. The source takes four times as long to start.
- */
-export const CLI =
-  process.env.TAP_DISABLE_COVERAGE === '1' ? [process.execPath, BUILT] : [process.execPath, ...LOADERS, MAIN]
+/** The words that start the command. tap counts the coverage of the built files for the sources that they are made of. */
+export const CLI = [process.execPath, BUILT]
 
 /** The exit code, signal and output of a command that has ended. */
 export interface Running extends ProgramResult {
