@@ -115,8 +115,8 @@ export class StallWatch {
   readonly #onCallerAbort = (): void => this.#cancel(this.#callerSignal.reason)
 
   #cancel(reason: unknown): void {
-    // A request that has stalled is cancelled again when its upload fails. Its CANCEL_LIMIT goes on.
-    if (this.signal.aborted) return
+    // The CANCEL_LIMIT of a request that has stalled goes on when its upload fails and the caller cancels it too.
+    this.#callerSignal.removeEventListener('abort', this.#onCallerAbort)
     this.#canceller.abort(reason)
     clearTimeout(this.#timer)
     clearImmediate(this.#check)
