@@ -4,9 +4,13 @@ import { publish, type RequestMessage, requestChannel, retryChannel, stallChanne
 /** What a request is about. */
 export type RequestFacts = Pick<RequestMessage, 'Bucket' | 'Key' | 'UploadId' | 'PartNumber' | 'operation'>
 
-/** One attempt, as far as the caller knows of it. */
-export interface TracedAttempt extends Pick<RequestMessage, 'status' | 'Code'> {
-  /** Why it has no answer, without secrets. */
+/** What is recorded of an attempt at a request and can be published. */
+export interface TracedAttempt {
+  /** The HTTP status of the answer; undefined if none arrived. */
+  status?: number
+  /** The error code in the body of the answer, such as `NoSuchUpload`; undefined if the body holds no S3 error. */
+  Code?: string
+  /** Why there is no answer, without secrets. Only known if a channel has a subscriber. */
   error?: unknown
   /** Whether the full answer arrived, to its last byte. */
   answered: boolean

@@ -1,6 +1,5 @@
 import { AsyncResource } from 'node:async_hooks'
-import { safeCause } from '../errors/redact.js'
-import { S3WritableError } from '../errors/s3-writable-error.js'
+import { withoutSecrets } from '../errors/s3-writable-error.js'
 import { type UploadMessage, uploadChannel } from './channels.js'
 
 /** How an upload has ended. */
@@ -44,7 +43,7 @@ export class UploadTrace {
     const { SSECustomerKeyMD5: _, ...published } = result ?? {}
     Object.assign(message, { UploadId, result: result && published })
     if (error !== undefined) {
-      message.error = error instanceof S3WritableError ? error : safeCause(error)
+      message.error = withoutSecrets(error)
       uploadChannel.error.publish(message)
     }
     uploadChannel.asyncStart.publish(message)

@@ -81,8 +81,7 @@ export class S3WritableError extends Error {
 
   /** The fields are taken from `details`, and `name` and `$metadata` from its `cause`. */
   constructor(code: S3WritableErrorCode, message: string, details: S3WritableErrorDetails) {
-    // An error of this class holds no secrets, and callers may look for that very instance.
-    const safe = details.cause instanceof S3WritableError ? details.cause : safeCause(details.cause)
+    const safe = withoutSecrets(details.cause)
     super(message, safe === undefined ? undefined : { cause: safe })
     // V8 formats `stack` lazily and until then keeps the captured frames alive, and with them a whole part. Reading it
     // here frees them.
@@ -102,4 +101,9 @@ export class S3WritableError extends Error {
     const answered = cause?.$metadata?.httpStatusCode !== undefined
     if (answered && cause.name !== undefined && cause.name !== 'Error') this.name = cause.name
   }
+}
+
+/** What was thrown, or a copy of it that holds no secrets. An `S3WritableError` holds none, and callers may look for it. */
+export function withoutSecrets(thrown: unknown): unknown {
+  return thrown instanceof S3WritableError ? thrown : safeCause(thrown)
 }

@@ -1,6 +1,7 @@
 import { Readable, Transform, type TransformCallback } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
+import type { TracedAttempt } from '../diagnostics/request-trace.js'
 
 /**
  * One moment by two clocks, in ms since 1970: the arrival of an answer by this machine's, and the answer's `Date`
@@ -14,23 +15,13 @@ export interface Clock {
 }
 
 /** One attempt at a request, and how much of its answer arrived. */
-export interface Attempt {
+export interface Attempt extends TracedAttempt {
   /** When the attempt was sent, by this machine's clock, in ms since 1970. */
   sent: number
   /** When the head of the answer arrived; undefined if none arrived, or its head has no `Date`. */
   clock?: Clock
-  /** The HTTP status of the answer; undefined if none arrived. */
-  status?: number
   /** The server's name, by the `Server` header of the answer; undefined if there was none. */
   server?: string | undefined
-  /** Why there is no answer, without secrets. Only known if a diagnostics channel has a subscriber. */
-  error?: unknown
-  /** Whether the full answer arrived, to its last byte. */
-  answered: boolean
-  /** Called when the body of the answer has ended, with the error that broke it off. */
-  onEnd?: (error: Error | null) => void
-  /** The error code in the body of the answer, such as `NoSuchUpload`; undefined if the body holds no S3 error. */
-  Code?: string
   /** Whether the server cannot have the full request: there was no connection, or the body was not fully sent. */
   wasNotSent?: boolean
 }
