@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { Crc, isCrcName } from './crc.js'
 
 /** After this many bytes of synchronous work the event loop gets a turn, so that sockets are served in between. */
-export const BYTES_PER_TURN = 4 * 1024 * 1024
+export const BYTES_PER_TURN = 1024 * 1024
 /** The largest number of bytes that one `update` of a Node hash accepts. A part may hold up to 5 GiB. */
 export const MAX_HASH_INPUT = 2 ** 31 - 1
 
@@ -27,7 +27,7 @@ export function newDigest(algorithm: string): Digest {
 }
 
 /**
- * Hashes any number of bytes, and lets the event loop run every 4 MiB, because a large part takes seconds. Calls
+ * Hashes any number of bytes, and lets the event loop run every MiB, because a large part takes seconds. Calls
  * `onTurn` each time; if that throws, hashing ends with its error.
  */
 export async function hashInTurns(algorithm: string, bytes: Uint8Array, onTurn = (): void => {}): Promise<Digest> {

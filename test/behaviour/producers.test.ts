@@ -100,6 +100,31 @@ t.test('a loop of write and drain is ended by the error of a failed part', async
   await fails(endless(), { name: 'AccessDenied', PartNumber: 1 })
 })
 
+t.test('the event loop gets a turn after each MiB of a producer that never waits', async (t) => {
+  const { upload } = await scenario(t)
+  const piece = bytes(64 * KiB)
+  let left = 32 * MiB
+  let sinceTurn = 0
+  let most = 0
+  const source = new Readable({
+    read() {
+      left -= piece.length
+      sinceTurn += piece.length
+      this.push(left < 0 ? null : piece)
+    },
+  })
+  const countTurn = (): void => {
+    most = Math.max(most, sinceTurn)
+    sinceTurn = 0
+    next = setImmediate(countTurn)
+  }
+  let next = setImmediate(countTurn)
+  await pipeline(source, upload({ partSize: 8 * MiB }))
+  clearImmediate(next)
+  // In one turn of the loop, an answer and a timer may each go on with the writes. The rest is in the streams' own buffers.
+  t.ok(most <= 3 * MiB, `${most} bytes in one turn`)
+})
+
 t.test('an exception of the producer is passed on as the same object', async (t) => {
   const { upload, fails } = await scenario(t)
   const error = Object.freeze(new TypeError('x is not a function'))
