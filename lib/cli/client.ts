@@ -64,7 +64,8 @@ async function makeRequestHandler(
 ): Promise<NonNullable<S3ClientConfig['requestHandler']>> {
   if (threads > 0) {
     const { ThreadedHandler } = await import('../threads/index.js')
-    return new ThreadedHandler({ threads, httpsAgent })
+    // The other thread has nothing to do but to feed this one.
+    return new ThreadedHandler({ threads, priority: 0, httpsAgent })
   }
   // With the option `ca` alone, Node would parse the bundle for every connection: 35 ms for that of a Linux distribution.
   const { ca } = httpsAgent

@@ -1,9 +1,10 @@
 import type { AgentOptions as HttpAgentOptions } from 'node:http'
 import type { AgentOptions as HttpsAgentOptions } from 'node:https'
+import { constants } from 'node:os'
 import { describeType, invalidOption } from '../errors/invalid-option.js'
 
 /**
- * The options of a `ThreadedHandler`. Beside `threads` and `worker` they are those of the SDK's own request handler, with
+ * The options of a `ThreadedHandler`. Beside `threads`, `priority` and `worker` they are those of the SDK's own request handler, with
  * the same meaning, but agents are given by their options: an Agent cannot be handed to a thread.
  * https://github.com/aws/aws-sdk-js-v3/blob/main/supplemental-docs/CLIENTS.md#request-handler-requesthandler
  */
@@ -14,6 +15,14 @@ export interface ThreadedHandlerOptions {
    * @default 1
    */
   threads?: number | undefined
+  /**
+   * The priority of the threads, as of `os.setPriority`: where there are too few cores, the thread of the caller goes
+   * first. With 0 they compete as equals. An integer from 0 to 19, the lowest priority. A process that has a lower one
+   * already keeps it. Only Linux knows a priority of one thread; elsewhere the option has no effect.
+   * https://nodejs.org/api/os.html#ossetprioritypid-priority
+   * @default 10
+   */
+  priority?: number | undefined
   /**
    * The program of the threads. Only a bundle needs this option: the URL of the file that was bundled from
    * `s3-writable/threads/worker`.
@@ -71,11 +80,22 @@ export interface ThreadedHandlerOptions {
 }
 
 const TIMES = ['connectionTimeout', 'requestTimeout', 'socketTimeout', 'socketAcquisitionWarningTimeout'] as const
-const NAMES = new Set(['threads', 'worker', 'throwOnRequestTimeout', 'httpAgent', 'httpsAgent', 'logger', ...TIMES])
+const NAMES = new Set([
+  'threads',
+  'priority',
+  'worker',
+  'throwOnRequestTimeout',
+  'httpAgent',
+  'httpsAgent',
+  'logger',
+  ...TIMES,
+])
 /** The SDK's own default. */
 export const MAX_SOCKETS = 50
 /** More threads than any machine has cores would be a mistake. */
 const MAX_THREADS = 64
+/** Below that of the caller's thread, but not so low that other processes leave no time for an upload. */
+export const PRIORITY = constants.priority.PRIORITY_BELOW_NORMAL
 
 /** @throws TypeError or RangeError, with Node's `code`, if an option is wrong. */
 export function checkOptions(options: ThreadedHandlerOptions): void {
@@ -87,8 +107,10 @@ export function checkOptions(options: ThreadedHandlerOptions): void {
     const names = [...NAMES].sort().join(', ')
     throw invalidOption('ERR_INVALID_ARG_VALUE', name, `left out: the options are ${names}`, value, describeType(value))
   }
-  const { threads = 1, worker, throwOnRequestTimeout = false, httpAgent, httpsAgent, logger = {} } = options
+  const { threads = 1, priority = PRIORITY, worker, throwOnRequestTimeout = false } = options
+  const { httpAgent, httpsAgent, logger = {} } = options
   checkInteger('threads', threads, 1, MAX_THREADS)
+  checkInteger('priority', priority, constants.priority.PRIORITY_NORMAL, constants.priority.PRIORITY_LOW)
   for (const name of TIMES) if (options[name] !== undefined) checkInteger(name, options[name], 0, 2 ** 31 - 1)
   if (worker !== undefined && !(worker instanceof URL && worker.protocol === 'file:')) {
     throw invalidOption('ERR_INVALID_ARG_TYPE', 'worker', 'the URL of a file', worker)
@@ -103,7 +125,7 @@ export function checkOptions(options: ThreadedHandlerOptions): void {
 }
 
 /** The options that the threads are started with. */
-const FIXED = new Set(['threads', 'worker', 'httpAgent', 'httpsAgent'])
+const FIXED = new Set(['threads', 'priority', 'worker', 'httpAgent', 'httpsAgent'])
 
 /** Whether there is such an option. Throws if its value is wrong, or if it cannot be changed. */
 export function checkChange(name: string, value: unknown): boolean {

@@ -8,6 +8,9 @@ import type { FromThread, ToThread } from './messages.js'
 /** How long a thread is kept without a request, in ms. It keeps its connections that long, if the server does. */
 const IDLE_LIMIT = 60_000
 
+/** The options of the SDK's own request handler, and the priority of the thread. */
+export type ThreadOptions = NodeHttpHandlerOptions & { priority?: number }
+
 /** What a thread reports to the request handler. */
 export interface ThreadListener {
   /** Called when the thread ends: it takes no more requests. May be called more than once. */
@@ -28,13 +31,8 @@ export class Thread {
 
   readonly #idleLimit: number
 
-  /** `file` is the program of the thread. `options` are those of the SDK's own request handler. `idleLimit` is in ms. */
-  constructor(
-    file: URL | undefined,
-    options: NodeHttpHandlerOptions,
-    listener: ThreadListener,
-    idleLimit = IDLE_LIMIT,
-  ) {
+  /** `file` is the program of the thread. `idleLimit` is in ms. */
+  constructor(file: URL | undefined, options: ThreadOptions, listener: ThreadListener, idleLimit = IDLE_LIMIT) {
     this.#idleLimit = idleLimit
     this.#listener = listener
     this.#worker = startWorker(file, options)
@@ -122,7 +120,7 @@ export function programBeside(url: string | undefined): URL | undefined {
   return new URL(url.endsWith('.ts') ? '../../dist/threads/worker.js' : 'worker.js', url)
 }
 
-function startWorker(file: URL | undefined, options: NodeHttpHandlerOptions): Worker {
+function startWorker(file: URL | undefined, options: ThreadOptions): Worker {
   if (file === undefined || !existsSync(file)) {
     throw new Error(
       `the program of the thread${file === undefined ? '' : `, ${fileURLToPath(file)},`} does not exist. A bundle needs a copy of it, bundled too from s3-writable/threads/worker, and its URL as the option \`worker\` of ThreadedHandler`,

@@ -1,9 +1,8 @@
-import type { NodeHttpHandlerOptions } from '@smithy/node-http-handler'
 import { SHARED_MEMORY } from '../requests/shared-body.js'
 import { abortError, type HandleOptions, type Request, type Response } from './exchange.js'
-import { checkChange, checkOptions, MAX_SOCKETS, type ThreadedHandlerOptions } from './options.js'
+import { checkChange, checkOptions, MAX_SOCKETS, PRIORITY, type ThreadedHandlerOptions } from './options.js'
 import { SharedMemory } from './shared-memory.js'
-import { programBeside, Thread } from './thread.js'
+import { programBeside, Thread, type ThreadOptions } from './thread.js'
 
 /**
  * A request handler for the clients of the AWS SDK whose connections live in worker threads: TLS, HTTP and the sockets cost
@@ -105,15 +104,16 @@ export class ThreadedHandler {
   }
 
   /** The options of one thread: its share of the connections, and what can be handed to it. */
-  #optionsOf(index: number): NodeHttpHandlerOptions {
-    const { threads = 1, worker: _, logger: __, httpAgent, httpsAgent, ...others } = this.#options
+  #optionsOf(index: number): ThreadOptions {
+    const { threads = 1, priority = PRIORITY, worker: _, logger: __, httpAgent, httpsAgent, ...others } = this.#options
     const share = ({ maxSockets = MAX_SOCKETS } = {}): number =>
       Math.floor(maxSockets / threads) + (index < maxSockets % threads ? 1 : 0)
     return {
       ...others,
+      priority,
       httpAgent: { ...httpAgent, maxSockets: share(httpAgent) },
       httpsAgent: { ...httpsAgent, maxSockets: share(httpsAgent) },
-    } as NodeHttpHandlerOptions
+    } as ThreadOptions
   }
 }
 

@@ -24,6 +24,13 @@ const WRONG: [options: unknown, code: string, message: RegExp][] = [
   [{ threads: Number.NaN }, 'ERR_OUT_OF_RANGE', /NaN/],
   [{ threads: '2' }, 'ERR_INVALID_ARG_TYPE', /Received type string \('2'\)/],
   [{ threads: null }, 'ERR_INVALID_ARG_TYPE', /Received null/],
+  [
+    { priority: -1 },
+    'ERR_OUT_OF_RANGE',
+    /"priority" option must be an integer from 0 to 19\. Received type number \(-1\)/,
+  ],
+  [{ priority: 20 }, 'ERR_OUT_OF_RANGE', /20/],
+  [{ priority: '10' }, 'ERR_INVALID_ARG_TYPE', /"priority" option must be an integer from 0 to 19/],
   ...['connectionTimeout', 'requestTimeout', 'socketTimeout', 'socketAcquisitionWarningTimeout'].flatMap(
     (name): [unknown, string, RegExp][] => [
       [{ [name]: -1 }, 'ERR_OUT_OF_RANGE', new RegExp(`"${name}" option must be an integer from 0 to 2147483647`)],
