@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { getPriority, setPriority } from 'node:os'
 
 /**
@@ -7,6 +8,9 @@ import { getPriority, setPriority } from 'node:os'
  */
 export function lowerPriority(priority = 0, platform: NodeJS.Platform = process.platform): void {
   if (platform !== 'linux') return
+  // Node's pool, which reads files and looks names up for the whole process, starts with its first task, and with the
+  // priority of the thread that brings it: https://docs.libuv.org/en/v1.x/threadpool.html
+  randomBytes(1, () => {})
   try {
     setPriority(0, Math.max(priority, getPriority(0)))
   } catch {

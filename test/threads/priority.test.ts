@@ -5,7 +5,7 @@ import { lowerPriority } from '../../lib/threads/priority.js'
 import { testServer } from '../support/http-handlers.js'
 import { runNode } from '../support/run-program.js'
 
-const program = join(import.meta.dirname, '../support/programs/thread-priority.mjs')
+const program = join(import.meta.dirname, '../support/programs/thread-priority.cjs')
 const server = await testServer(t, (_, response) => response.end('ok'))
 
 /** The priority of the process, the handler's options, and the thread's priority if it is not that of the process. */

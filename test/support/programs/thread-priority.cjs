@@ -1,14 +1,15 @@
 /**
  * Prints the priority of a process whose ThreadedHandler has sent a request, and those of its threads that have another one.
+ * It is CommonJS, because Node loads that without its pool of threads, which then starts with the first name to look up.
  * Usage: thread-priority PORT OPTIONS PRIORITY, where OPTIONS is JSON and PRIORITY that of the whole process
  */
-import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
-import { getPriority, setPriority } from 'node:os'
-import { ThreadedHandler } from 's3-writable/threads'
+const { spawnSync } = require('node:child_process')
+const { readdirSync, readFileSync } = require('node:fs')
+const { getPriority, setPriority } = require('node:os')
+const { ThreadedHandler } = require('s3-writable/threads')
 
 const [program, port, options, priority] = process.argv.slice(1)
-if (priority === undefined) await send()
+if (priority === undefined) void send()
 else {
   // On Linux this is the priority of this thread alone, but a child has it in all its threads.
   setPriority(0, Number(priority))
@@ -17,7 +18,7 @@ else {
 
 async function send() {
   const handler = new ThreadedHandler(JSON.parse(options))
-  const request = { method: 'GET', protocol: 'http:', hostname: '127.0.0.1', port, path: '/', headers: {} }
+  const request = { method: 'GET', protocol: 'http:', hostname: 'localhost', port, path: '/', headers: {} }
   const { response } = await handler.handle(request)
   response.body.resume()
   const own = getPriority()
