@@ -5,7 +5,7 @@ import type { Attempt } from '../requests/answer.js'
 import type { BodyToSend } from '../requests/body.js'
 import { CLOCK_TOLERANCE } from '../requests/clock.js'
 import type { Requests } from '../requests/requests.js'
-import { headObject, headOnce } from './head.js'
+import { headObject } from './head.js'
 import { locationOf } from './location.js'
 import { type ObjectRequest, recoverLostAnswer, shouldSendAgain } from './lost-answer.js'
 import { sendComplete } from './part-list.js'
@@ -16,6 +16,8 @@ import { type AnswerWithETag, confirmAnswer, type ExpectedObject, partsProblem, 
 
 /** How long HeadObject may take in `isObjectMadeOf`, in ms. */
 const COMPARISON_LIMIT = 30_000
+/** How long the object from before Complete is asked for, in ms. */
+const PREVIOUS_LIMIT = 10_000
 /** By how much a store may round `LastModified` down, in ms. */
 const ONE_SECOND = 1_000
 
@@ -82,7 +84,10 @@ export async function completeUpload(
     ...metadataOf(requests),
   }
   // If it is not known when the upload was created, only a change shows that the object is a new one.
-  if (requests.isResumed && createdAt === undefined) expected.previous = await headOnce(requests, signal)
+  if (requests.isResumed && createdAt === undefined) {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(PREVIOUS_LIMIT)])
+    expected.previous = await headObject(requests, limit)
+  }
   const operation = 'CompleteMultipartUpload'
   const request: ObjectRequest = { operation, UploadId, expected, parts: parts.length, leaveParts, isAborted }
   const attempts: Attempt[] = []

@@ -40,12 +40,6 @@ export async function headObject(requests: Requests, limit: AbortSignal, params?
   return await headResult(attempts, () => retryUntil(limit, () => head(requests, limit, params, attempts)))
 }
 
-/** Asks HeadObject once, with the client's own retries. */
-export async function headOnce(requests: Requests, signal: AbortSignal): Promise<HeadResult> {
-  const attempts: Attempt[] = []
-  return await headResult(attempts, () => head(requests, signal, {}, attempts))
-}
-
 async function headResult(attempts: Attempt[], send: () => Promise<HeadObjectCommandOutput>): Promise<HeadResult> {
   try {
     return { head: await send(), clock: attempts.at(-1)?.clock }

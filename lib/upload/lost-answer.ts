@@ -82,8 +82,9 @@ export async function recoverLostAnswer(
   const result =
     resultIfProven(found, expected) ??
     (hasEnded && attempts.some(isUnanswered) ? resultIfMadeInTime(found, expected) : undefined)
-  if (result === undefined) throw failure
-  return result
+  if (result !== undefined) return result
+  // What the key held before Complete is not known, so the object that it holds now may be ours or an older one.
+  throw expected.previous === 'unknown' && typeof found === 'object' ? undecided(failure as S3WritableError) : failure
 }
 
 /** The object, if an equal request that nobody here knows of made it before the condition of this one was judged. */
