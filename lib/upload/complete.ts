@@ -84,10 +84,8 @@ export async function completeUpload(
     ...metadataOf(requests),
   }
   // If it is not known when the upload was created, only a change shows that the object is a new one.
-  if (requests.isResumed && createdAt === undefined) {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(PREVIOUS_LIMIT)])
-    expected.previous = await headObject(requests, limit)
-  }
+  if (requests.isResumed && createdAt === undefined)
+    expected.previous = await headObject(requests, AbortSignal.timeout(PREVIOUS_LIMIT))
   const operation = 'CompleteMultipartUpload'
   const request: ObjectRequest = { operation, UploadId, expected, parts: parts.length, leaveParts, isAborted }
   const attempts: Attempt[] = []
